@@ -1,0 +1,258 @@
+//! A prediction, its target and the weights that come with them, checked once and never copied.
+
+mod array;
+mod target;
+
+use std::ops::Range;
+
+use ndarray::{ArrayView, Dimension, Slice};
+
+pub(crate) use array::{Dense, canonical};
+pub use array::{Float, IntoView, Value};
+pub(crate) use target::Target;
+pub use target::{IntoTarget, Label, Labels};
+
+use crate::axis::{Axes, Axis, Extents};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::Layout;
+
+/// A prediction, its target and, where the loss names them, image weights, a map and a mask.
+///
+/// Arrays of any strides are read where they lie. Shapes are checked here, once; values are checked
+/// by the pass that reads them.
+///
+/// **Errors** ([`ErrorKind::Shape`]): the prediction has another number of axes than the layout, a
+/// target or a weight has other extents than the prediction.
+///
+/// ```
+/// use lossfold::{Axis, Batch, Layout};
+/// use ndarray::{Array3, Array4};
+///
+/// let prediction = Array4::<f32>::zeros((2, 4, 4, 3));
+/// let target = Array4::<u8>::zeros((2, 4, 4, 3));
+/// let mask = Array3::from_elem((2, 4, 4), true);
+/// let batch = Batch::new(Layout::NHWC, &prediction, &target)?
+///     .with_mask([Axis::Pixel, Axis::Image], &mask)?;
+/// assert_eq!(batch.extents().class, 3);
+///
+/// let error = Batch::new(Layout::NHWC, &prediction, prediction.view().permuted_axes([0, 3, 1, 2]));
+/// assert_eq!(
+///     error.unwrap_err().to_string(),
+///     "target: has shape [2, 3, 4, 4], expected [2, 4, 4, 3], the shape of the prediction"
+/// );
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batch<'a, F, D: Dimension> {
+    layout: Layout,
+    prediction: ArrayView<'a, F, D>,
+    target: Target<'a>,
+    image: Option<Aligned<'a>>,
+    map: Option<Aligned<'a>>,
+    mask: Option<Aligned<'a>>,
+}
+
+/// A weight that comes with the batch, and the axes that it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Aligned<'a> {
+    pub(crate) layout: Layout,
+    pub(crate) values: Dense<'a>,
+}
+
+impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
+    /// A batch of a prediction and its target.
+    ///
+    /// A dense target has the shape of the prediction; [`Labels`] have it without the class axis.
+    pub fn new(
+        layout: Layout,
+        prediction: impl IntoView<'a, Elem = F, Dim = D>,
+        target: impl IntoTarget<'a>,
+    ) -> Result<Self> {
+        let prediction = prediction.into_view();
+        let target = target.into_target();
+        if prediction.ndim() != layout.axes().len() {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!(
+                    "prediction: has {} axes {:?}, the layout `{layout}` has {}",
+                    prediction.ndim(),
+                    prediction.shape(),
+                    layout.axes().len()
+                ),
+            ));
+        }
+        let batch = Self { layout, prediction, target, image: None, map: None, mask: None };
+        match &batch.target {
+            Target::Dense(dense) => {
+                batch.check_shape(
+                    "target",
+                    dense.shape(),
+                    Axes::ALL,
+                    "the shape of the prediction",
+                )?;
+            }
+            Target::Labels(labels) => batch.check_shape(
+                "labels",
+                labels.shape(),
+                Axes::ALL.without(Axis::Class),
+                "the shape of the prediction without its class axis",
+            )?,
+        }
+        Ok(batch)
+    }
+
+    /// Adds one weight per image, which counts where a loss names `image`.
+    pub fn with_image_weights<A: Value + 'a>(
+        mut self,
+        weights: impl IntoView<'a, Elem = A, Dim = ndarray::Ix1>,
+    ) -> Result<Self> {
+        let values = A::erase(weights.into_view().into_dyn());
+        if values.shape() != [self.extents().image] {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!(
+                    "image weights: there are {}, expected one for each of the {} images",
+                    values.shape()[0],
+                    self.extents().image
+                ),
+            ));
+        }
+        let layout = Layout::new(&[Axis::Image])?;
+        given_once("image weights", &mut self.image, Aligned { layout, values })?;
+        Ok(self)
+    }
+
+    /// Adds a weight per cell of `axes`, which counts where a loss names `map`.
+    ///
+    /// The map has these axes of the prediction, in the order of the prediction's layout.
+    pub fn with_map<A: Value + 'a>(
+        mut self,
+        axes: impl Into<Axes>,
+        map: impl IntoView<'a, Elem = A>,
+    ) -> Result<Self> {
+        let aligned = self.align("map", axes.into(), A::erase(map.into_view().into_dyn()))?;
+        given_once("map", &mut self.map, aligned)?;
+        Ok(self)
+    }
+
+    /// Adds a mask per cell of `axes`, 1 where a cell counts and 0 where it does not; it counts
+    /// where a loss names `mask`.
+    ///
+    /// The mask has these axes of the prediction, in the order of the prediction's layout.
+    pub fn with_mask<A: Value + 'a>(
+        mut self,
+        axes: impl Into<Axes>,
+        mask: impl IntoView<'a, Elem = A>,
+    ) -> Result<Self> {
+        let aligned = self.align("mask", axes.into(), A::erase(mask.into_view().into_dyn()))?;
+        given_once("mask", &mut self.mask, aligned)?;
+        Ok(self)
+    }
+
+    /// The images of `range` as a batch of their own, with their targets and weights.
+    ///
+    /// **Errors** ([`ErrorKind::Shape`]): the range reaches past the last image.
+    pub fn images(&self, range: Range<usize>) -> Result<Self> {
+        let images = self.extents().image;
+        if range.start > range.end || range.end > images {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("images: {range:?} was asked for, the batch has 0..{images}"),
+            ));
+        }
+        let slice = Slice::from(range);
+        let mut prediction = self.prediction.clone();
+        array::keep_images(&mut prediction, self.layout, slice);
+        let part = |aligned: &Option<Aligned<'a>>| {
+            aligned.as_ref().map(|aligned| Aligned {
+                layout: aligned.layout,
+                values: aligned.values.images(aligned.layout, slice),
+            })
+        };
+        Ok(Self {
+            layout: self.layout,
+            prediction,
+            target: match &self.target {
+                Target::Dense(dense) => Target::Dense(dense.images(self.layout, slice)),
+                Target::Labels(labels) => Target::Labels(labels.images(self.label_layout(), slice)),
+            },
+            image: part(&self.image),
+            map: part(&self.map),
+            mask: part(&self.mask),
+        })
+    }
+
+    /// Which axis of the prediction is which.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The prediction.
+    pub fn prediction(&self) -> ArrayView<'a, F, D> {
+        self.prediction.clone()
+    }
+
+    /// The number of classes, pixels and images.
+    pub fn extents(&self) -> Extents {
+        let over = |wanted| {
+            let shape = self.prediction.shape().iter().zip(self.layout.axes());
+            shape.filter(|&(_, &axis)| axis == wanted).map(|(extent, _)| extent).product()
+        };
+        Extents { class: over(Axis::Class), pixel: over(Axis::Pixel), image: over(Axis::Image) }
+    }
+
+    /// The extents of the spatial axes, in the order of the layout.
+    pub fn spatial(&self) -> Vec<usize> {
+        let shape = self.prediction.shape().iter().zip(self.layout.axes());
+        shape.filter(|&(_, &axis)| axis == Axis::Pixel).map(|(&extent, _)| extent).collect()
+    }
+
+    pub(crate) fn target(&self) -> &Target<'a> {
+        &self.target
+    }
+
+    pub(crate) fn label_layout(&self) -> Layout {
+        self.layout.only(Axes::ALL.without(Axis::Class))
+    }
+
+    pub(crate) fn image_weights(&self) -> Option<&Aligned<'a>> {
+        self.image.as_ref()
+    }
+
+    pub(crate) fn map(&self) -> Option<&Aligned<'a>> {
+        self.map.as_ref()
+    }
+
+    pub(crate) fn mask(&self) -> Option<&Aligned<'a>> {
+        self.mask.as_ref()
+    }
+
+    fn align(&self, name: &str, axes: Axes, values: Dense<'a>) -> Result<Aligned<'a>> {
+        let meaning = format!("the extents of the prediction per {axes}");
+        self.check_shape(name, values.shape(), axes, &meaning)?;
+        Ok(Aligned { layout: self.layout.only(axes), values })
+    }
+
+    fn check_shape(&self, name: &str, found: &[usize], axes: Axes, meaning: &str) -> Result<()> {
+        let shape = self.prediction.shape().iter().zip(self.layout.axes());
+        let expected: Vec<usize> =
+            shape.filter(|&(_, &axis)| axes.contains(axis)).map(|(&extent, _)| extent).collect();
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Shape,
+            format!("{name}: has shape {found:?}, expected {expected:?}, {meaning}"),
+        ))
+    }
+}
+
+fn given_once<'a>(name: &str, place: &mut Option<Aligned<'a>>, aligned: Aligned<'a>) -> Result<()> {
+    if place.replace(aligned).is_some() {
+        return Err(Error::new(
+            ErrorKind::Weight,
+            format!("{name}: given twice, expected at most once"),
+        ));
+    }
+    Ok(())
+}

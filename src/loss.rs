@@ -1,0 +1,437 @@
+//! The loss as an expression: sources, weights, maps, steps, sums and quotients.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::sync::Arc;
+
+use crate::axis::{Axes, Axis};
+use crate::element::{Activation, Bce, Element, ElementFormula};
+use crate::error::{Error, ErrorKind, Result};
+use crate::notation::Number;
+use crate::reduction::{Reduction, Step};
+use crate::region::{Before, Overlap, Region};
+use crate::weight::Weight;
+
+/// How deep an expression may nest. The deepest loss of any framework nests about ten times.
+const MOST_DEPTH: usize = 128;
+
+/// A loss: an expression that is built, printed, parsed, compared and evaluated.
+///
+/// A loss is a cheap clone and `Send + Sync`. Building never fails; [`check`](Self::check), parsing
+/// and evaluation refuse what makes no sense. Two losses are equal when their texts are.
+///
+/// ```
+/// use lossfold::Axis::{Class, Image, Pixel};
+/// use lossfold::{Activation, Loss, bce, mean, overlap};
+///
+/// let keras = mean(Class).then(mean(Pixel)).then(mean(Image));
+/// let loss = 0.5 * bce(Activation::Sigmoid).reduce(keras)
+///     + 0.5 * overlap(Activation::Sigmoid).dice(Pixel).reduce(mean(Class).then(mean(Image)));
+/// let text = "0.5 * (bce(sigmoid) > mean(class) > mean(pixel) > mean(image)) \
+///             + 0.5 * (overlap(sigmoid) > dice(pixel) > mean(class) > mean(image))";
+/// assert_eq!(loss.to_string(), text);
+/// assert_eq!(text.parse::<Loss>()?, loss);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Loss {
+    node: Arc<Node>,
+    depth: usize,
+}
+
+pub(crate) enum Node {
+    Element(Element),
+    Region {
+        overlap: Overlap,
+        region: Region,
+    },
+    Step(Loss, Step),
+    Scale(Loss, Weight),
+    Weigh(Loss, Weight),
+    Map(Loss, Map),
+    Select(Loss, Vec<usize>),
+    /// Σ coefficient · loss + constant. Sums inside sums are flattened.
+    Sum {
+        terms: Vec<(f64, Loss)>,
+        constant: f64,
+    },
+    Quotient(Loss, Loss),
+    /// Stands for an expression that nests deeper than is supported.
+    TooDeep,
+}
+
+/// A function of each value between steps. Times a number, minus and plus are arithmetic on
+/// [`Loss`] itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Map {
+    /// -ln x, for x of at least 0 (log-Dice: of the coefficient 1 - loss).
+    NegativeLog,
+    /// x^g, for x of at least 0 (focal Tversky).
+    Power(f64),
+}
+
+/// Binary cross-entropy of every cell: -(w t ln p + (1 - t) ln(1 - p)), see [`Bce`].
+///
+/// ```
+/// use lossfold::{Activation, Batch, Layout, Over, bce, sum};
+/// use ndarray::array;
+///
+/// let (logit, target) = (array![[0.0_f32, 1e4]], array![[1_u8, 1]]);
+/// let loss = bce(Activation::Sigmoid).reduce(sum(Over::All));
+/// assert_eq!(loss.value(&Batch::new(Layout::NC, &logit, &target)?)?, 2.0_f32.ln());
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn bce(options: impl Into<Bce>) -> Loss {
+    Loss::new(Node::Element(Element::Bce(options.into())))
+}
+
+/// The squared error of every cell: (p - t)².
+pub fn squared(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Squared(activation)))
+}
+
+/// The absolute error of every cell: |p - t|. The derivative at p = t is taken to be 0.
+pub fn absolute(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Absolute(activation)))
+}
+
+/// An element formula of the user's own. It prints by its name, and is built in code, not parsed.
+pub fn element(
+    name: impl Into<String>,
+    activation: Activation,
+    formula: impl ElementFormula,
+) -> Loss {
+    let formula = Arc::new(formula);
+    Loss::new(Node::Element(Element::Own { name: name.into(), activation, formula }))
+}
+
+impl Loss {
+    pub(crate) fn new(node: Node) -> Self {
+        let depth = 1 + node.children().map(|child| child.depth).max().unwrap_or(0);
+        if depth > MOST_DEPTH {
+            return Self { node: Arc::new(Node::TooDeep), depth: 1 };
+        }
+        Self { node: Arc::new(node), depth }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Then the steps of a reduction.
+    pub fn reduce(self, reduction: Reduction) -> Self {
+        let steps = reduction.steps().iter();
+        steps.fold(self, |loss, step| Self::new(Node::Step(loss, step.clone())))
+    }
+
+    /// Multiplies the value by a weight: v ← w v.
+    pub fn scale(self, weight: Weight) -> Self {
+        Self::new(Node::Scale(self, weight))
+    }
+
+    /// Multiplies the mass by a weight, which counts in the step over one of its axes.
+    pub fn weigh(self, weight: Weight) -> Self {
+        Self::new(Node::Weigh(self, weight))
+    }
+
+    /// Applies a function to each value.
+    pub fn map(self, map: Map) -> Self {
+        Self::new(Node::Map(self, map))
+    }
+
+    /// Drops all classes but these, with their weights. Lists per class keep one entry for each of
+    /// the batch's classes.
+    pub fn select(self, classes: impl IntoIterator<Item = usize>) -> Self {
+        Self::new(Node::Select(self, classes.into_iter().collect()))
+    }
+
+    /// Refuses an expression that no batch could make right.
+    ///
+    /// **Errors** ([`ErrorKind::Order`], [`ErrorKind::Weight`]): a step over an axis that is gone, a
+    /// number out of its range, an option that does not belong, more than 128 levels.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |why: String| Err(Error::new(ErrorKind::Order, format!("order: {why}")));
+        // Which axes a map or a mask has is known with the batch: until then it may have all.
+        let axes = |loss: &Self| loss.axes(&|_| Axes::ALL);
+        for child in self.node.children() {
+            child.check()?;
+        }
+        let classes = |loss: &Self, classes: &[usize]| match classes {
+            [] => refuse("select() names no class, expected at least one".into()),
+            _ if !axes(loss).contains(Axis::Class) => refuse(format!(
+                "select({}) comes after the class axis is gone",
+                list_classes(classes)
+            )),
+            _ => Ok(()),
+        };
+        match &*self.node {
+            Node::Element(element) => element.check(),
+            Node::Region { overlap, region } => {
+                for step in &overlap.steps {
+                    match step {
+                        Before::Weigh(weight) => weight.check()?,
+                        Before::Select(list) if list.is_empty() => classes(self, list)?,
+                        Before::Select(_) => {}
+                    }
+                }
+                region.check()
+            }
+            Node::Step(child, step) => {
+                step.check()?;
+                step.over
+                    .of(axes(child))
+                    .map(drop)
+                    .or_else(|why| refuse(format!("step `{step}` {why}")))
+            }
+            Node::Scale(_, weight) | Node::Weigh(_, weight) => weight.check(),
+            Node::Map(_, Map::Power(g)) if !(g.is_finite() && *g > 0.0) => {
+                refuse(format!("map(x^{g}): the exponent is {g}, expected a finite number above 0"))
+            }
+            Node::Map(..) | Node::Quotient(..) => Ok(()),
+            Node::Select(child, list) => classes(child, list),
+            Node::Sum { terms, constant } => {
+                let numbers = terms.iter().map(|(coefficient, _)| coefficient).chain([constant]);
+                match numbers.copied().find(|number| !number.is_finite()) {
+                    Some(number) => {
+                        refuse(format!("a sum has the number {number}, expected finite ones"))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Node::TooDeep => refuse(format!("the loss nests deeper than {MOST_DEPTH} levels")),
+        }
+    }
+
+    /// The axes of the value of a loss, where `carried` tells the axes of the weights that come with
+    /// a batch. A step that `check` refuses removes nothing.
+    pub(crate) fn axes(&self, carried: &dyn Fn(&Weight) -> Axes) -> Axes {
+        match &*self.node {
+            Node::Element(_) => Axes::ALL,
+            Node::Region { region, .. } => {
+                Axes::ALL.without(region.ratio.over.of(Axes::ALL).unwrap_or_default())
+            }
+            Node::Step(child, step) => {
+                let axes = child.axes(carried);
+                axes.without(step.over.of(axes).unwrap_or_default())
+            }
+            Node::Scale(child, weight) | Node::Weigh(child, weight) => {
+                child.axes(carried).with(weight.axes(carried))
+            }
+            Node::Map(child, _) | Node::Select(child, _) => child.axes(carried),
+            Node::Sum { terms, .. } => {
+                terms.iter().fold(Axes::NONE, |axes, (_, term)| axes.with(term.axes(carried)))
+            }
+            Node::Quotient(over, under) => over.axes(carried).with(under.axes(carried)),
+            Node::TooDeep => Axes::NONE,
+        }
+    }
+
+    /// The terms and the constant of the sum that this loss is.
+    fn into_terms(self) -> (Vec<(f64, Self)>, f64) {
+        match &*self.node {
+            Node::Sum { terms, constant } => (terms.clone(), *constant),
+            _ => (vec![(1.0, self)], 0.0),
+        }
+    }
+
+    fn from_terms(terms: Vec<(f64, Self)>, constant: f64) -> Self {
+        match (&terms[..], constant) {
+            ([(1.0, loss)], 0.0) => loss.clone(),
+            _ => Self::new(Node::Sum { terms, constant }),
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Loss> {
+        let (one, two, many): (Option<&Loss>, Option<&Loss>, &[(f64, Loss)]) = match self {
+            Self::Element(_) | Self::Region { .. } | Self::TooDeep => (None, None, &[]),
+            Self::Step(child, _)
+            | Self::Scale(child, _)
+            | Self::Weigh(child, _)
+            | Self::Map(child, _)
+            | Self::Select(child, _) => (Some(child), None, &[]),
+            Self::Quotient(over, under) => (Some(over), Some(under), &[]),
+            Self::Sum { terms, .. } => (None, None, terms),
+        };
+        one.into_iter().chain(two).chain(many.iter().map(|(_, term)| term))
+    }
+}
+
+impl PartialEq for Loss {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node) || self.to_string() == other.to_string()
+    }
+}
+
+impl Add for Loss {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (mut terms, constant) = self.into_terms();
+        let (more, another) = other.into_terms();
+        terms.extend(more);
+        Self::from_terms(terms, constant + another)
+    }
+}
+
+impl Mul<f64> for Loss {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        let (mut terms, constant) = self.into_terms();
+        terms.iter_mut().for_each(|(coefficient, _)| *coefficient *= factor);
+        Self::from_terms(terms, constant * factor)
+    }
+}
+
+impl Add<f64> for Loss {
+    type Output = Self;
+
+    fn add(self, number: f64) -> Self {
+        let (terms, constant) = self.into_terms();
+        Self::from_terms(terms, constant + number)
+    }
+}
+
+impl Sub for Loss {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        self + -other
+    }
+}
+
+impl Sub<f64> for Loss {
+    type Output = Self;
+
+    fn sub(self, number: f64) -> Self {
+        self + -number
+    }
+}
+
+impl Neg for Loss {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        self * -1.0
+    }
+}
+
+impl Mul<Loss> for f64 {
+    type Output = Loss;
+
+    fn mul(self, loss: Loss) -> Loss {
+        loss * self
+    }
+}
+
+impl Add<Loss> for f64 {
+    type Output = Loss;
+
+    fn add(self, loss: Loss) -> Loss {
+        loss + self
+    }
+}
+
+impl Sub<Loss> for f64 {
+    type Output = Loss;
+
+    fn sub(self, loss: Loss) -> Loss {
+        -loss + self
+    }
+}
+
+/// A general ratio: any reduced expression over any other. A denominator of 0 is an error.
+impl Div for Loss {
+    type Output = Self;
+
+    fn div(self, under: Self) -> Self {
+        Self::new(Node::Quotient(self, under))
+    }
+}
+
+pub(crate) fn list_classes(classes: &[usize]) -> String {
+    let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    format!("[{}]", classes.join(", "))
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.node {
+            Node::Element(element) => write!(f, "{element}"),
+            Node::Region { overlap, region } => write!(f, "{overlap} > {region}"),
+            Node::Step(child, _)
+            | Node::Scale(child, _)
+            | Node::Weigh(child, _)
+            | Node::Map(child, _)
+            | Node::Select(child, _) => {
+                if matches!(*child.node, Node::Sum { .. } | Node::Quotient(..)) {
+                    write!(f, "({child}) > {}", self.step_text())
+                } else {
+                    write!(f, "{child} > {}", self.step_text())
+                }
+            }
+            Node::Sum { terms, constant } => sum(f, terms, *constant),
+            Node::Quotient(over, under) => write!(f, "{} / {}", operand(over), operand(under)),
+            Node::TooDeep => f.write_str("(nested too deep)"),
+        }
+    }
+}
+
+impl Loss {
+    /// What the outermost step of a chain prints as; the whole text where there is no chain.
+    pub(crate) fn step_text(&self) -> String {
+        match &*self.node {
+            Node::Step(_, step) => step.to_string(),
+            Node::Scale(_, weight) => format!("scale({weight})"),
+            Node::Weigh(_, weight) => format!("weigh({weight})"),
+            Node::Map(_, Map::NegativeLog) => "map(-ln(x))".into(),
+            Node::Map(_, Map::Power(g)) => format!("map(x^{})", Number(*g)),
+            Node::Select(_, classes) => format!("select({})", list_classes(classes)),
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// A loss as it stands in a sum or a quotient: in parentheses, unless it is a source alone.
+fn operand(loss: &Loss) -> String {
+    if matches!(*loss.node, Node::Element(_)) { loss.to_string() } else { format!("({loss})") }
+}
+
+fn sum(f: &mut fmt::Formatter<'_>, terms: &[(f64, Loss)], constant: f64) -> fmt::Result {
+    // `1 - (..)` reads better than `-1 * (..) + 1`.
+    let leads = constant != 0.0 && terms.first().is_none_or(|(first, _)| *first < 0.0);
+    let mut first = true;
+    if leads || terms.is_empty() {
+        write!(f, "{}", Number(constant))?;
+        first = false;
+    }
+    for (coefficient, loss) in terms {
+        let sign = match (first, *coefficient < 0.0) {
+            (true, _) => "",
+            (false, true) => " - ",
+            (false, false) => " + ",
+        };
+        let factor = if first { *coefficient } else { coefficient.abs() };
+        f.write_str(sign)?;
+        if factor == 1.0 {
+            f.write_str(&operand(loss))?;
+        } else {
+            write!(f, "{} * {}", Number(factor), operand(loss))?;
+        }
+        first = false;
+    }
+    if !leads && constant != 0.0 {
+        let sign = if constant < 0.0 { '-' } else { '+' };
+        write!(f, " {sign} {}", Number(constant.abs()))?;
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loss({self})")
+    }
+}

@@ -1,0 +1,194 @@
+//! The laws by which two orders are the same.
+//!
+//! Each law is a function that says when it holds. `riding` are the axes of the weights that ride on
+//! the field where the steps stand; a field without weights has none.
+//!
+//! | law | statement | holds when |
+//! |---|---|---|
+//! | fuse sum | `sum(a) > sum(b)` = `sum(a, b)` | always |
+//! | fuse mean | `mean(a) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | no single weight has axes in both a and b; the same policy for empty groups |
+//! | carry | `mean(a; carry) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | always |
+//! | fuse max | `max(a) > max(b)` = `max(a, b)`; `min` alike | empty groups are skipped, or the policies are the same and no single weight has axes in both a and b |
+//! | swap mixed | `mean(a) > sum(b)` = `sum(b) > mean(a)` | no single weight has axes in both a and b; an empty group is not worth 1 |
+//! | sum is mean | `sum(a)` = n · `mean(a)`, n the number of cells over a | no weight has an axis of a; no logmeanexp follows |
+//!
+//! Two sums, two means or two maxima that fuse also swap. `top` and `quantile` neither fuse nor swap.
+
+use super::{Aggregate, Empty, Over, Reduction, Step};
+use crate::axis::{Axes, Extents};
+use crate::error::Result;
+
+impl Reduction {
+    /// The shortest order that equals this one by the laws, and of those the first by its text.
+    ///
+    /// `weights` are the axes of the weights that ride on the field, one entry for each weight: a mask
+    /// per pixel and image is one entry with two axes. Two orders with the same normal form are the
+    /// same; [`equivalent`](Self::equivalent) also decides the others.
+    ///
+    /// ```
+    /// use lossfold::Axis::{Class, Image, Pixel};
+    /// use lossfold::mean;
+    ///
+    /// let keras = mean(Class).then(mean(Pixel)).then(mean(Image));
+    /// assert_eq!(keras.normal_form(&[])?.to_string(), "mean(class, pixel, image)");
+    ///
+    /// let mask = [Pixel, Image].into(); // images with more valid pixels would count more
+    /// assert_eq!(keras.normal_form(&[mask])?.to_string(), "mean(class, pixel) > mean(image)");
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn normal_form(&self, weights: &[Axes]) -> Result<Self> {
+        let (_, steps) = self.simplest(weights, None)?;
+        Ok(steps.into_iter().collect())
+    }
+
+    /// The normal form and the exact factor that stands before it. With extents, sums over axes
+    /// without weights become means times the number of cells.
+    pub(crate) fn simplest(
+        &self,
+        weights: &[Axes],
+        extents: Option<Extents>,
+    ) -> Result<(u128, Vec<Step>)> {
+        let resolved = self.resolve(Axes::ALL)?;
+        let start = resolved
+            .into_iter()
+            .map(|(over, step)| Step { over: Over::Axes(over), ..step.clone() })
+            .collect();
+        // There are three axes, so an order and all that equals it by the laws are a few dozen.
+        let mut reached: Vec<(u128, Vec<Step>)> = vec![(1, start)];
+        let mut next = 0;
+        while next < reached.len() {
+            let (factor, steps) = reached[next].clone();
+            for (more, steps) in rewrites(&steps, weights, extents) {
+                if !reached.iter().any(|(_, known)| *known == steps) {
+                    reached.push((factor * more, steps));
+                }
+            }
+            next += 1;
+        }
+        let simplicity = |steps: &[Step]| {
+            let sums = steps.iter().filter(|step| step.aggregate == Aggregate::Sum).count();
+            let text: Reduction = steps.iter().cloned().collect();
+            (if extents.is_some() { sums } else { 0 }, steps.len(), text.to_string())
+        };
+        let simplest = reached.into_iter().min_by_key(|(_, steps)| simplicity(steps));
+        Ok(simplest.unwrap_or_default())
+    }
+}
+
+/// Every order that one law makes of `steps`, with the factor that it needs.
+fn rewrites(steps: &[Step], weights: &[Axes], extents: Option<Extents>) -> Vec<(u128, Vec<Step>)> {
+    let mut found = Vec::new();
+    let mut riding = weights.to_vec();
+    let mut left = Axes::ALL;
+    for (place, step) in steps.iter().enumerate() {
+        let mut replace = |factor, count: usize, by: &[Step]| {
+            let mut rewritten = steps.to_vec();
+            rewritten.splice(place..place + count, by.iter().cloned());
+            found.push((factor, rewritten));
+        };
+        if let Some(following) = steps.get(place + 1) {
+            if let Some(fused) = fuse(step, following, &riding) {
+                replace(1, 2, &[fused]);
+            }
+            if swap_mixed(step, following, &riding) {
+                replace(1, 2, &[following.clone(), step.clone()]);
+            }
+        }
+        for part in parts(axes(step)) {
+            let over = |axes| Step { over: Over::Axes(axes), ..step.clone() };
+            let split = [over(part), over(axes(step).without(part))];
+            if !step.carry && fuse(&split[0], &split[1], &riding).as_ref() == Some(step) {
+                replace(1, 1, &split);
+            }
+        }
+        if let Some(extents) = extents
+            && let Some(mean) = sum_is_mean(step, &steps[place + 1..], &riding)
+            && extents.cells(axes(step)) > 0
+        {
+            replace(extents.cells(axes(step)) as u128, 1, &[mean]);
+        }
+        left = left.without(axes(step));
+        riding = riding_after(step, left, &riding);
+    }
+    found
+}
+
+fn axes(step: &Step) -> Axes {
+    match step.over {
+        Over::All => Axes::ALL,
+        Over::Axes(axes) => axes,
+    }
+}
+
+/// The proper, non-empty subsets of a set of axes.
+fn parts(axes: Axes) -> impl Iterator<Item = Axes> {
+    let members: Vec<_> = axes.iter().collect();
+    (1..(1_usize << members.len()) - 1).map(move |choice| {
+        members
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| choice >> bit & 1 == 1)
+            .map(|(_, &a)| a)
+            .collect()
+    })
+}
+
+/// The axes of the weights that ride on after a step that leaves the axes `left`.
+fn riding_after(step: &Step, left: Axes, riding: &[Axes]) -> Vec<Axes> {
+    let over = axes(step);
+    let (consumed, mut waiting): (Vec<Axes>, Vec<Axes>) =
+        riding.iter().partition(|weight| weight.meets(over));
+    let touched = consumed.iter().fold(Axes::NONE, |all, &weight| all.with(weight));
+    if step.carry {
+        waiting.push(left);
+    } else if step.empty == Empty::Skip && step.aggregate != Aggregate::Sum && !touched.is_empty() {
+        waiting.push(touched.without(over));
+    }
+    waiting
+}
+
+/// The static condition: no single weight has axes in both steps.
+fn apart(first: &Step, second: &Step, riding: &[Axes]) -> bool {
+    !riding.iter().any(|weight| weight.meets(axes(first)) && weight.meets(axes(second)))
+}
+
+fn fuse(first: &Step, second: &Step, riding: &[Axes]) -> Option<Step> {
+    let same = first.aggregate == second.aggregate && first.by.is_none() && second.by.is_none();
+    let holds = same
+        && match first.aggregate {
+            Aggregate::Sum => true,
+            Aggregate::Mean | Aggregate::Power(_) | Aggregate::LogMeanExp(_) => {
+                if first.carry {
+                    first.empty == Empty::Skip
+                } else {
+                    first.empty == second.empty && !second.carry && apart(first, second, riding)
+                }
+            }
+            Aggregate::Max | Aggregate::Min => {
+                first.empty == second.empty
+                    && (first.empty == Empty::Skip || apart(first, second, riding))
+            }
+            Aggregate::Quantile(_) | Aggregate::TopFraction(_) | Aggregate::TopK(_) => false,
+        };
+    holds.then(|| Step { over: Over::Axes(axes(first).with(axes(second))), ..second.clone() })
+}
+
+fn swap_mixed(first: &Step, second: &Step, riding: &[Axes]) -> bool {
+    let plain = |mean: &Step| {
+        mean.aggregate == Aggregate::Mean
+            && mean.by.is_none()
+            && !mean.carry
+            && mean.empty != Empty::One
+    };
+    let is_sum = |step: &Step| step.aggregate == Aggregate::Sum;
+    (plain(first) && is_sum(second) || is_sum(first) && plain(second))
+        && apart(first, second, riding)
+}
+
+fn sum_is_mean(step: &Step, following: &[Step], riding: &[Axes]) -> Option<Step> {
+    let scales = |step: &Step| !matches!(step.aggregate, Aggregate::LogMeanExp(_));
+    let holds = step.aggregate == Aggregate::Sum
+        && !riding.iter().any(|weight| weight.meets(axes(step)))
+        && following.iter().all(scales);
+    holds.then(|| Step::new(Aggregate::Mean, step.over))
+}

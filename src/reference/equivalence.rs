@@ -1,0 +1,177 @@
+//! Whether two orders are the same, and if not, on which field they differ.
+
+use std::fmt;
+
+use crate::axis::{Axes, Extents};
+use crate::error::Result;
+use crate::field::Field;
+use crate::reduction::Reduction;
+
+/// On what two orders are compared: the extents of a batch and the axes of the weights that ride on
+/// its fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    extents: Extents,
+    weights: Vec<Axes>,
+}
+
+/// How two orders relate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Equivalence {
+    /// The same value for every field.
+    Same,
+    /// The first is this factor, other than 1, times the second for every field.
+    Factor(Factor),
+    /// A field on which no such factor holds.
+    Different(Box<Witness>),
+}
+
+/// An exact positive rational number, in lowest terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Factor {
+    /// What stands above the line.
+    pub numerator: u128,
+    /// What stands below the line.
+    pub denominator: u128,
+}
+
+/// A field on which two orders differ, and what each makes of it: its values by class, pixel and
+/// image, or why it is an error.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Witness {
+    /// The field.
+    pub field: Field,
+    /// What the first order makes of it.
+    pub first: Result<Vec<f64>>,
+    /// What the second order makes of it.
+    pub second: Result<Vec<f64>>,
+}
+
+impl Setting {
+    /// A setting without weights.
+    pub fn new(extents: Extents) -> Self {
+        Self { extents, weights: Vec::new() }
+    }
+
+    /// One more weight, which has all of these axes: a mask per pixel and image is one weight.
+    #[must_use]
+    pub fn weight(mut self, axes: impl Into<Axes>) -> Self {
+        self.weights.push(axes.into());
+        self
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.denominator {
+            1 => write!(f, "{}", self.numerator),
+            denominator => write!(f, "{}/{denominator}", self.numerator),
+        }
+    }
+}
+
+/// How many fields are tried for a witness. Values and masses are drawn from a continuum, so two
+/// orders that differ at all, differ on almost every one.
+const TRIALS: u64 = 16;
+
+impl Reduction {
+    /// Whether two orders are the same, the same up to a factor, or different.
+    ///
+    /// Orders with the same normal form are the same by the laws, for any weights; the factor is
+    /// exact. Others are evaluated on fields of the setting's extents with values above 0 and weights,
+    /// some of them 0: a difference is a witness. Two orders without a witness among 16 fields are
+    /// the same on these extents (`max(class)` and `mean(class)` of one class, for example).
+    ///
+    /// **Errors**: those of [`check`](Self::check) of either order, and [`ErrorKind::Weight`] if a
+    /// mean names a divisor that only a batch has.
+    ///
+    /// [`ErrorKind::Weight`]: crate::ErrorKind::Weight
+    ///
+    /// ```
+    /// use lossfold::Axis::{Class, Image, Pixel};
+    /// use lossfold::{Equivalence, Extents, Over, Setting, mean, sum};
+    ///
+    /// let extents = Extents { class: 5, pixel: 100, image: 4 };
+    /// let plain = Setting::new(extents);
+    /// let keras = mean(Class).then(mean(Pixel)).then(mean(Image));
+    /// assert_eq!(keras.equivalent(&mean(Over::All), &plain)?, Equivalence::Same);
+    ///
+    /// let summed = sum([Class, Pixel]).then(mean(Image));
+    /// let Equivalence::Factor(factor) = summed.equivalent(&keras, &plain)? else { panic!() };
+    /// assert_eq!(factor.to_string(), "500");
+    ///
+    /// let masked = Setting::new(extents).weight([Pixel, Image]);
+    /// assert!(matches!(keras.equivalent(&mean(Over::All), &masked)?, Equivalence::Different(_)));
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn equivalent(&self, other: &Self, setting: &Setting) -> Result<Equivalence> {
+        if self.simplest(&setting.weights, None)? == other.simplest(&setting.weights, None)? {
+            return Ok(Equivalence::Same);
+        }
+        let (first, of_first) = self.simplest(&setting.weights, Some(setting.extents))?;
+        let (second, of_second) = other.simplest(&setting.weights, Some(setting.extents))?;
+        if of_first == of_second {
+            return Ok(lowest_terms(first, second));
+        }
+        for trial in 0..TRIALS {
+            let field = trial_field(setting, trial);
+            let of = |order: &Self| {
+                order.apply(&field).map(|field| {
+                    let mass = field.mass();
+                    let count = |(v, m): (&f64, &f64)| if *m == 0.0 { 0.0 } else { *v };
+                    field.value.iter().zip(&mass).map(count).collect::<Vec<f64>>()
+                })
+            };
+            let (first, second) = (of(self), of(other));
+            let same = match (&first, &second) {
+                (Ok(first), Ok(second)) => {
+                    let close = |(a, b): (&f64, &f64)| {
+                        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) || a.is_nan() && b.is_nan()
+                    };
+                    first.len() == second.len() && first.iter().zip(second).all(close)
+                }
+                (first, second) => first.is_err() && second.is_err(),
+            };
+            if !same {
+                return Ok(Equivalence::Different(Box::new(Witness { field, first, second })));
+            }
+        }
+        Ok(Equivalence::Same)
+    }
+}
+
+fn lowest_terms(first: u128, second: u128) -> Equivalence {
+    let (mut a, mut b) = (first, second);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    let factor = Factor { numerator: first / a, denominator: second / a };
+    if factor.numerator == factor.denominator {
+        Equivalence::Same
+    } else {
+        Equivalence::Factor(factor)
+    }
+}
+
+/// A field of values in (0, 8), with each weight 0 for about a third of its cells.
+fn trial_field(setting: &Setting, trial: u64) -> Field {
+    let random = |salt: u64, class: usize, pixel: usize, image: usize| {
+        let cell = [trial, salt, class as u64, pixel as u64, image as u64];
+        let mixed = cell.into_iter().fold(0x9e37_79b9_7f4a_7c15_u64, |state, part| {
+            // SplitMix64 (Steele, Lea and Flood 2014).
+            let state = (state ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            state ^ (state >> 31)
+        });
+        ((mixed >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    };
+    let field = Field::from_fn(setting.extents, |c, p, i| 8.0 * random(0, c, p, i));
+    setting.weights.iter().zip(1..).fold(field, |field, (&axes, salt)| {
+        field.weighed(axes, |c, p, i| {
+            let weight = random(salt, c, p, i);
+            if trial % 2 == 1 && weight < 0.35 { 0.0 } else { weight }
+        })
+    })
+}

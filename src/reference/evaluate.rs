@@ -1,0 +1,522 @@
+//! Forward: the field of every node.
+
+use ndarray::{Array3, Axis as Dim};
+
+use super::data::Data;
+use super::element::{Activated, Slope, evaluate as evaluate_element};
+use super::region::{Divided, divide};
+use super::step::{Stepped, take};
+use crate::axis::{Axes, Axis};
+use crate::element::{Activation, Element};
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::{Carried, Field, mass, spread, weighted};
+use crate::loss::{Loss, Map, Node};
+use crate::reduction::Step;
+use crate::region::{Before, Overlap, Region};
+use crate::weight::Weight;
+
+type Shape = (usize, usize, usize);
+
+/// A node that was evaluated: its field, and what the way back needs.
+pub(super) struct Evaluated<'l> {
+    pub(super) loss: &'l Loss,
+    pub(super) field: Field,
+    pub(super) how: How<'l>,
+}
+
+pub(super) enum How<'l> {
+    Element {
+        activated: Activated,
+        slope: Array3<Slope>,
+    },
+    /// The classes that were kept, the derivative with respect to p and the part of each cell.
+    Region {
+        activated: Activated,
+        classes: Vec<usize>,
+        divided: Divided,
+    },
+    Step {
+        input: Box<Evaluated<'l>>,
+        derivative: Array3<f64>,
+        divisor: Array3<f64>,
+        remainder: Array3<f64>,
+    },
+    Scale {
+        input: Box<Evaluated<'l>>,
+        weight: Array3<f64>,
+    },
+    Weigh {
+        input: Box<Evaluated<'l>>,
+    },
+    Map {
+        input: Box<Evaluated<'l>>,
+        derivative: Array3<f64>,
+    },
+    /// The places of the kept classes along the class axis of the input.
+    Select {
+        input: Box<Evaluated<'l>>,
+        places: Vec<usize>,
+    },
+    Sum {
+        inputs: Vec<(f64, Evaluated<'l>)>,
+        constant: f64,
+    },
+    Quotient {
+        over: Box<Evaluated<'l>>,
+        under: Box<Evaluated<'l>>,
+    },
+}
+
+/// The whole loss, evaluated.
+pub(super) fn evaluate<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<'l>> {
+    loss.check()?;
+    let mut named = Vec::new();
+    weights_named(loss, &mut named);
+    data.check_carried(&named)?;
+    let evaluation = Evaluation { data };
+    let (axes, classes) = evaluation.outline(loss)?;
+    let live = Array3::from_elem(evaluation.shape(axes, &classes), true);
+    evaluation.node(loss, &live)
+}
+
+/// Collects every weight that a loss names.
+fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
+    match loss.node() {
+        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
+        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
+        Node::Region { overlap, .. } => {
+            named.extend(overlap.steps.iter().filter_map(|step| match step {
+                Before::Weigh(weight) => Some(weight),
+                Before::Select(_) => None,
+            }));
+        }
+        _ => {}
+    }
+    loss.node().children().for_each(|child| weights_named(child, named));
+}
+
+struct Evaluation<'d, 'b> {
+    data: &'d Data<'b>,
+}
+
+impl Evaluation<'_, '_> {
+    fn shape(&self, axes: Axes, classes: &[usize]) -> Shape {
+        let (_, pixel, image) = self.data.extents.shape(axes);
+        (if axes.contains(Axis::Class) { classes.len() } else { 1 }, pixel, image)
+    }
+
+    /// The axes and the classes of the field of a loss.
+    fn outline(&self, loss: &Loss) -> Result<(Axes, Vec<usize>)> {
+        let axes = loss.axes(&|weight| self.data.axes(weight));
+        if !axes.contains(Axis::Class) {
+            return Ok((axes, Vec::new()));
+        }
+        let all = || (0..self.data.extents.class).collect();
+        let classes = match loss.node() {
+            Node::Element(_) | Node::TooDeep => all(),
+            Node::Region { overlap, .. } => self.selected(overlap)?,
+            Node::Select(child, list) => {
+                let (_, classes) = self.outline(child)?;
+                self.select(&classes, list)?
+            }
+            node => {
+                // A weight with a class axis widens a field that lacks one to all classes.
+                let mut found: Option<Vec<usize>> = None;
+                for child in node.children() {
+                    let (axes, classes) = self.outline(child)?;
+                    if !axes.contains(Axis::Class) {
+                        continue;
+                    }
+                    if found.as_ref().is_some_and(|found| *found != classes) {
+                        return Err(Error::new(
+                            ErrorKind::Order,
+                            format!("order: the terms of `{loss}` have different classes"),
+                        ));
+                    }
+                    found = Some(classes);
+                }
+                found.unwrap_or_else(all)
+            }
+        };
+        Ok((axes, classes))
+    }
+
+    fn select(&self, classes: &[usize], list: &[usize]) -> Result<Vec<usize>> {
+        let mut kept: Vec<usize> = list.to_vec();
+        kept.sort_unstable();
+        kept.dedup();
+        match kept.iter().find(|class| !classes.contains(class)) {
+            None => Ok(kept),
+            Some(class) => Err(Error::new(
+                ErrorKind::Order,
+                format!(
+                    "order: select names class {class}; there are {} classes, left are {classes:?}",
+                    self.data.extents.class
+                ),
+            )),
+        }
+    }
+
+    fn selected(&self, overlap: &Overlap) -> Result<Vec<usize>> {
+        let mut classes: Vec<usize> = (0..self.data.extents.class).collect();
+        for step in &overlap.steps {
+            if let Before::Select(list) = step {
+                classes = self.select(&classes, list)?;
+            }
+        }
+        Ok(classes)
+    }
+
+    fn node<'l>(&self, loss: &'l Loss, live: &Array3<bool>) -> Result<Evaluated<'l>> {
+        let evaluated = |field, how| Evaluated { loss, field, how };
+        match loss.node() {
+            Node::Element(element) => self.element(loss, element, live),
+            Node::Region { overlap, region } => self.region(loss, overlap, region, live),
+            Node::Step(child, step) => {
+                let (axes, classes) = self.outline(child)?;
+                let below = spread_live(live, self.shape(axes, &classes));
+                let input = self.node(child, &below)?;
+                let over = step.over.of(axes).map_err(|why| {
+                    Error::new(ErrorKind::Order, format!("order: step `{step}` {why}"))
+                })?;
+                let by =
+                    step.by.as_ref().map(|by| self.total(step, by, &input.field)).transpose()?;
+                let stepped = take(&input.field, step, over, by.as_ref(), live)?;
+                let Stepped { field, derivative, divisor, remainder } = stepped;
+                Ok(evaluated(
+                    field,
+                    How::Step { input: Box::new(input), derivative, divisor, remainder },
+                ))
+            }
+            Node::Scale(child, weight) => {
+                let (input, weight) = self.weighted(loss, child, weight, live)?;
+                let field = widened(&input.field, self.outline(loss)?, self);
+                let shape = field.value.dim();
+                let spread_weight = spread(&weight.value, shape).to_owned();
+                let mut field = field;
+                field.value.zip_mut_with(&spread_weight, |v, &w| *v = weighted(w, *v));
+                Ok(evaluated(field, How::Scale { input: Box::new(input), weight: spread_weight }))
+            }
+            Node::Weigh(child, weight) => {
+                let (input, weight) = self.weighted(loss, child, weight, live)?;
+                let mut field = widened(&input.field, self.outline(loss)?, self);
+                field.weights.push(weight);
+                Ok(evaluated(field, How::Weigh { input: Box::new(input) }))
+            }
+            Node::Map(child, map) => {
+                let input = self.node(child, live)?;
+                let (field, derivative) = mapped(&input.field, *map, live)?;
+                Ok(evaluated(field, How::Map { input: Box::new(input), derivative }))
+            }
+            Node::Select(child, list) => {
+                let (axes, classes) = self.outline(child)?;
+                let kept = self.select(&classes, list)?;
+                let place = |class: &usize| classes.iter().position(|c| c == class).unwrap_or(0);
+                let places: Vec<usize> = kept.iter().map(place).collect();
+                let mut below = Array3::from_elem(self.shape(axes, &classes), false);
+                for (row, &place) in live.outer_iter().zip(&places) {
+                    below.index_axis_mut(Dim(0), place).assign(&row);
+                }
+                let input = self.node(child, &below)?;
+                let field = selected(&input.field, kept, &places);
+                Ok(evaluated(field, How::Select { input: Box::new(input), places }))
+            }
+            Node::Sum { terms, constant } => self.sum(loss, terms, *constant, live),
+            Node::Quotient(over, under) => self.quotient(loss, over, under, live),
+            Node::TooDeep => Err(Error::new(ErrorKind::Order, "order: the loss nests too deep")),
+        }
+    }
+
+    fn element<'l>(
+        &self,
+        loss: &'l Loss,
+        element: &Element,
+        live: &Array3<bool>,
+    ) -> Result<Evaluated<'l>> {
+        let classes: Vec<usize> = (0..self.data.extents.class).collect();
+        let mut field = self.source(classes);
+        let live = self.read(live, &field);
+        let activation = element.activation();
+        let activated = Activated::new(activation, &self.data.prediction);
+        let unit = matches!(element, Element::Bce(_)) || activation != Activation::Identity;
+        self.data.check_read(activation, &live, unit)?;
+        activated.check(&live)?;
+        let (value, slope) = evaluate_element(element, self.data, &activated, &live)?;
+        field.value = value;
+        Ok(Evaluated { loss, field, how: How::Element { activated, slope } })
+    }
+
+    fn region<'l>(
+        &self,
+        loss: &'l Loss,
+        overlap: &Overlap,
+        region: &Region,
+        live: &Array3<bool>,
+    ) -> Result<Evaluated<'l>> {
+        let mut like = self.source((0..self.data.extents.class).collect());
+        for step in &overlap.steps {
+            match step {
+                Before::Weigh(weight) => {
+                    like.weights.push(self.data.weight(weight, &like.classes)?)
+                }
+                Before::Select(list) => {
+                    let kept = self.select(&like.classes, list)?;
+                    let place =
+                        |class: &usize| like.classes.iter().position(|c| c == class).unwrap_or(0);
+                    let places: Vec<usize> = kept.iter().map(place).collect();
+                    like = selected(&like, kept, &places);
+                }
+            }
+        }
+        let read = self.read(&spread_live(live, like.value.dim()), &like);
+        let mut everywhere = Array3::from_elem(self.data.extents.shape(Axes::ALL), false);
+        for (row, &class) in read.outer_iter().zip(&like.classes) {
+            everywhere.index_axis_mut(Dim(0), class).assign(&row);
+        }
+        let activated = Activated::new(overlap.activation, &self.data.prediction);
+        let unit = overlap.activation != Activation::Identity;
+        self.data.check_read(overlap.activation, &everywhere, unit)?;
+        activated.check(&everywhere)?;
+        let p = activated.p.select(Dim(0), &like.classes);
+        let t = self.data.target.select(Dim(0), &like.classes);
+        let axes = region.over(like.axes)?;
+        let classes = like.classes.clone();
+        let mut divided = divide(region, axes, &like, (&p, &t), live)?;
+        let field = std::mem::replace(&mut divided.field, self.source(Vec::new()));
+        Ok(Evaluated { loss, field, how: How::Region { activated, classes, divided } })
+    }
+
+    /// The empty field of a source: all axes, and the weight of the ignored label.
+    fn source(&self, classes: Vec<usize>) -> Field {
+        let shape = self.shape(Axes::ALL, &classes);
+        Field {
+            axes: Axes::ALL,
+            extents: self.data.extents,
+            classes,
+            value: Array3::zeros(shape),
+            weights: self.data.kept().into_iter().collect(),
+        }
+    }
+
+    /// The cells of a source that are live and have mass.
+    fn read(&self, live: &Array3<bool>, field: &Field) -> Array3<bool> {
+        let masses = mass(&field.weights, field.value.dim());
+        let mut read = live.clone();
+        read.zip_mut_with(&masses, |live, &mass| *live = *live && mass != 0.0);
+        read
+    }
+
+    /// The child of a scale or weigh node, and its weight over the classes of the result.
+    fn weighted<'l>(
+        &self,
+        loss: &Loss,
+        child: &'l Loss,
+        weight: &Weight,
+        live: &Array3<bool>,
+    ) -> Result<(Evaluated<'l>, Carried)> {
+        let (_, classes) = self.outline(loss)?;
+        let weight = self.data.weight(weight, &classes)?;
+        let mut live = live.clone();
+        let shape = live.dim();
+        live.zip_mut_with(&spread(&weight.value, shape), |live, &w| *live = *live && w != 0.0);
+        let (axes, classes) = self.outline(child)?;
+        let below = gather_live(&live, self.shape(axes, &classes));
+        Ok((self.node(child, &below)?, weight))
+    }
+
+    /// The product of the weights that divide a mean, over the cells of its field.
+    fn total(&self, step: &Step, by: &[Weight], field: &Field) -> Result<Array3<f64>> {
+        let mut weights = Vec::new();
+        for weight in by {
+            let carried = self.data.weight(weight, &field.classes)?;
+            if !field.axes.contains_all(carried.axes) {
+                return Err(Error::new(
+                    ErrorKind::Order,
+                    format!(
+                        "order: step `{step}` divides by `{weight}`, which is per {}; left are {}",
+                        carried.axes, field.axes
+                    ),
+                ));
+            }
+            weights.push(carried);
+        }
+        Ok(mass(&weights, field.value.dim()))
+    }
+
+    fn sum<'l>(
+        &self,
+        loss: &'l Loss,
+        terms: &'l [(f64, Loss)],
+        constant: f64,
+        live: &Array3<bool>,
+    ) -> Result<Evaluated<'l>> {
+        let mut inputs = Vec::new();
+        for (coefficient, term) in terms {
+            let (axes, classes) = self.outline(term)?;
+            // A coefficient of 0 reads nothing.
+            let live = live.mapv(|live| live && *coefficient != 0.0);
+            inputs.push((
+                *coefficient,
+                self.node(term, &gather_live(&live, self.shape(axes, &classes)))?,
+            ));
+        }
+        let (axes, classes) = self.outline(loss)?;
+        let shape = self.shape(axes, &classes);
+        let mut value = Array3::from_elem(shape, constant);
+        for (coefficient, input) in &inputs {
+            value.zip_mut_with(&spread(&input.field.value, shape), |total, &v| {
+                *total += weighted(*coefficient, v);
+            });
+        }
+        let weights = common_weights(loss, inputs.iter().map(|(_, input)| &input.field))?;
+        let field = Field { axes, extents: self.data.extents, classes, value, weights };
+        Ok(Evaluated { loss, field, how: How::Sum { inputs, constant } })
+    }
+
+    fn quotient<'l>(
+        &self,
+        loss: &'l Loss,
+        over: &'l Loss,
+        under: &'l Loss,
+        live: &Array3<bool>,
+    ) -> Result<Evaluated<'l>> {
+        let below = |child| {
+            let (axes, classes) = self.outline(child)?;
+            self.node(child, &gather_live(live, self.shape(axes, &classes)))
+        };
+        let (over, under) = (below(over)?, below(under)?);
+        let (axes, classes) = self.outline(loss)?;
+        let shape = self.shape(axes, &classes);
+        let weights = common_weights(loss, [&over.field, &under.field].into_iter())?;
+        let mut field = Field {
+            axes,
+            extents: self.data.extents,
+            classes,
+            value: spread(&over.field.value, shape).to_owned(),
+            weights,
+        };
+        let masses = field.mass();
+        for (cell, &denominator) in spread(&under.field.value, shape).indexed_iter() {
+            let read = live[cell] && masses[cell] != 0.0;
+            if read && denominator == 0.0 {
+                let place = field.place(cell);
+                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                return Err(Error::new(
+                    ErrorKind::Empty,
+                    format!("quotient `{loss}`: the denominator{at} is 0"),
+                ));
+            }
+            field.value[cell] = if read { field.value[cell] / denominator } else { 0.0 };
+        }
+        Ok(Evaluated {
+            loss,
+            field,
+            how: How::Quotient { over: Box::new(over), under: Box::new(under) },
+        })
+    }
+}
+
+/// The field repeated along the axes that it lacks of the outline.
+fn widened(
+    field: &Field,
+    (axes, classes): (Axes, Vec<usize>),
+    evaluation: &Evaluation<'_, '_>,
+) -> Field {
+    let shape = evaluation.shape(axes, &classes);
+    Field { axes, classes, value: spread(&field.value, shape).to_owned(), ..field.clone() }
+}
+
+/// The field of some of its classes.
+fn selected(field: &Field, kept: Vec<usize>, places: &[usize]) -> Field {
+    let weights = field.weights.iter().map(|weight| {
+        let mut weight = weight.clone();
+        if weight.axes.contains(Axis::Class) {
+            weight.value = weight.value.select(Dim(0), places);
+        }
+        weight
+    });
+    Field {
+        classes: kept,
+        value: field.value.select(Dim(0), places),
+        weights: weights.collect(),
+        ..field.clone()
+    }
+}
+
+fn mapped(field: &Field, map: Map, live: &Array3<bool>) -> Result<(Field, Array3<f64>)> {
+    let masses = field.mass();
+    let mut field = field.clone();
+    let mut derivative = Array3::zeros(field.value.dim());
+    for cell in ndarray::indices(field.value.dim()) {
+        let x = field.value[cell];
+        if !live[cell] || masses[cell] == 0.0 || x.is_nan() {
+            continue;
+        }
+        if x < 0.0 {
+            let place = field.place(cell);
+            let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+            return Err(Error::new(
+                ErrorKind::Domain,
+                format!("map: the value{at} is {x}, expected at least 0"),
+            ));
+        }
+        (field.value[cell], derivative[cell]) = match map {
+            Map::NegativeLog => (-x.ln(), -1.0 / x),
+            Map::Power(g) => (x.powf(g), g * x.powf(g - 1.0)),
+        };
+    }
+    Ok((field, derivative))
+}
+
+/// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
+/// broadcast along an axis takes on the weights of that axis.
+fn common_weights<'f>(
+    loss: &Loss,
+    fields: impl Iterator<Item = &'f Field> + Clone,
+) -> Result<Vec<Carried>> {
+    let mut common: Vec<Carried> = Vec::new();
+    for field in fields.clone() {
+        let mut unmatched = common.clone();
+        for weight in &field.weights {
+            match unmatched.iter().position(|known| known == weight) {
+                Some(place) => drop(unmatched.remove(place)),
+                None => common.push(weight.clone()),
+            }
+        }
+    }
+    for field in fields {
+        let mut own = field.weights.clone();
+        for weight in &common {
+            if let Some(place) = own.iter().position(|known| known == weight) {
+                own.remove(place);
+            } else if field.axes.contains_all(weight.axes) {
+                return Err(Error::new(
+                    ErrorKind::Weight,
+                    format!(
+                        "sum: the terms of `{loss}` carry different weights (`{}` is not on all of \
+                         them); weigh the sum instead",
+                        weight.name
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(common)
+}
+
+/// What is live in a group is live in each of its cells.
+fn spread_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
+    spread(live, shape).to_owned()
+}
+
+/// A cell is live if it is live anywhere along the axes in which `shape` has extent 1.
+fn gather_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
+    let mut gathered = live.clone();
+    for (axis, extent) in [shape.0, shape.1, shape.2].into_iter().enumerate() {
+        if extent == 1 && gathered.shape()[axis] != 1 {
+            let any = gathered.fold_axis(Dim(axis), false, |any, &live| *any || live);
+            gathered = any.insert_axis(Dim(axis));
+        }
+    }
+    gathered
+}

@@ -1,0 +1,24 @@
+//! The reference: every node of a loss evaluated literally, in f64, on whole tensors.
+//!
+//! It is the definition of the language, its trace and the oracle of its tests; it is written to be
+//! read, not to be fast. A node is evaluated after its children. Downwards goes what is *live*: the
+//! cells that some later step reads; a cell of mass 0 is never read. Upwards comes the field.
+
+mod data;
+mod element;
+mod equivalence;
+mod evaluate;
+mod pull;
+mod reduce;
+mod region;
+mod step;
+mod sum;
+mod trace;
+mod value;
+
+pub use equivalence::{Equivalence, Factor, Setting, Witness};
+pub(crate) use pull::Contribution;
+pub(crate) use sum::sum;
+pub use trace::{Trace, Traced};
+pub use value::Values;
+pub(crate) use value::evaluated;

@@ -1,0 +1,179 @@
+//! Ratios: the sums of an overlap's terms, what the formula makes of them, and the derivatives.
+
+use ndarray::Array3;
+
+use super::element::sign;
+use super::step::{cells, group, worth};
+use super::sum::sum;
+use crate::axis::{Axes, Axis};
+use crate::error::Result;
+use crate::field::{Carried, Field, mass};
+use crate::reduction::Empty;
+use crate::region::{Absent, Formula, Ratio, Region, SoftOverlap, Sums};
+
+/// A field of ratios, and what each cell of the prediction did to its ratio.
+pub(super) struct Divided {
+    pub(super) field: Field,
+    /// The derivative of a cell's ratio with respect to its p.
+    pub(super) derivative: Array3<f64>,
+    /// The part of its ratio that stems from a cell: (a fp + b fn) m / D.
+    pub(super) part: Array3<f64>,
+    /// What of the ratio stems from no cell: smoothing and floors.
+    pub(super) remainder: Array3<f64>,
+    pub(super) divisor: Array3<f64>,
+}
+
+/// The three terms of a cell, and their derivatives with respect to p.
+fn terms(ratio: &Ratio, p: f64, t: f64) -> (Sums, Sums) {
+    let e = ratio.exponent;
+    let power = |x: f64| if e == 1.0 { x } else { x.powf(e) };
+    let slope = if e == 1.0 { 1.0 } else { e * p.powf(e - 1.0) };
+    let (overlap, overlap_slope) = match ratio.soft {
+        SoftOverlap::Product => (p * t, t),
+        SoftOverlap::Distance => {
+            ((power(p) + power(t) - (p - t).abs()) / 2.0, (slope - sign(p - t)) / 2.0)
+        }
+    };
+    let of = |tp, predicted, target| Sums {
+        true_positive: tp,
+        false_positive: predicted - tp,
+        false_negative: target - tp,
+    };
+    (of(overlap, power(p), power(t)), of(overlap_slope, slope, 0.0))
+}
+
+/// The value of one group, and how it depends on the three sums.
+struct Score {
+    value: f64,
+    derivative: Sums,
+    /// The part of the value per unit of each sum.
+    part: Sums,
+    divisor: f64,
+}
+
+impl Region {
+    fn score(&self, sums: Sums) -> Score {
+        let ratio = &self.ratio;
+        let double = match &self.formula {
+            Formula::Dice => 2.0,
+            Formula::Tversky => 1.0,
+            Formula::Own { formula, .. } => {
+                let derivative = formula.derivative(sums);
+                let value = formula.value(sums);
+                return Score { value, derivative, part: derivative, divisor: 1.0 };
+            }
+        };
+        let numerator = double * sums.true_positive + ratio.smooth_numerator;
+        let open = double * sums.true_positive
+            + ratio.false_positive * sums.false_positive
+            + ratio.false_negative * sums.false_negative
+            + ratio.smooth_denominator;
+        let divisor = open.max(ratio.floor);
+        let score = numerator / divisor;
+        let floored = ratio.score_floor.is_some_and(|floor| score < floor);
+        let value = 1.0 - if floored { ratio.score_floor.unwrap_or(score) } else { score };
+        // d(1 - N/D) = (N/D dD - dN) / D, and D moves only above its floor.
+        let slope = |numerator: f64, denominator: f64| {
+            let denominator = if open > ratio.floor { denominator } else { 0.0 };
+            if floored { 0.0 } else { (score * denominator - numerator) / divisor }
+        };
+        Score {
+            value,
+            derivative: Sums {
+                true_positive: slope(double, double),
+                false_positive: slope(0.0, ratio.false_positive),
+                false_negative: slope(0.0, ratio.false_negative),
+            },
+            part: Sums {
+                true_positive: 0.0,
+                false_positive: ratio.false_positive / divisor,
+                false_negative: ratio.false_negative / divisor,
+            },
+            divisor,
+        }
+    }
+}
+
+fn dot(a: Sums, b: Sums) -> f64 {
+    a.true_positive * b.true_positive
+        + a.false_positive * b.false_positive
+        + a.false_negative * b.false_negative
+}
+
+/// Divides over `axes` the sums of the terms of p and t, for the groups that are live. `like` is a
+/// field of the shape of the terms, with their weights.
+pub(super) fn divide(
+    region: &Region,
+    axes: Axes,
+    like: &Field,
+    (p, t): (&Array3<f64>, &Array3<f64>),
+    live: &Array3<bool>,
+) -> Result<Divided> {
+    let (consumed, waiting): (Vec<Carried>, Vec<Carried>) =
+        like.weights.iter().cloned().partition(|weight| weight.axes.meets(axes));
+    let masses = mass(&consumed, like.value.dim());
+    let left = like.axes.without(axes);
+    let keeps_class = left.contains(Axis::Class);
+    let (_, pixels, images) = like.extents.shape(left);
+    let shape = (if keeps_class { like.classes.len() } else { 1 }, pixels, images);
+    let mut divided = Divided {
+        field: Field {
+            axes: left,
+            extents: like.extents,
+            classes: if keeps_class { like.classes.clone() } else { Vec::new() },
+            value: Array3::zeros(shape),
+            weights: waiting,
+        },
+        derivative: Array3::zeros(like.value.dim()),
+        part: Array3::zeros(like.value.dim()),
+        remainder: Array3::zeros(shape),
+        divisor: Array3::zeros(shape),
+    };
+    let mut counted = Array3::from_elem(shape, 1.0);
+    for place in cells(shape).filter(|&place| live[place]) {
+        let read: Vec<_> =
+            group(place, axes, like.value.dim()).filter(|&cell| masses[cell] != 0.0).collect();
+        let of: Vec<(Sums, Sums)> =
+            read.iter().map(|&cell| terms(&region.ratio, p[cell], t[cell])).collect();
+        let total = |term: fn(Sums) -> f64| {
+            sum(read.iter().zip(&of).map(|(&cell, (value, _))| masses[cell] * term(*value)))
+        };
+        let sums = Sums {
+            true_positive: total(|s| s.true_positive),
+            false_positive: total(|s| s.false_positive),
+            false_negative: total(|s| s.false_negative),
+        };
+        let score = region.score(sums);
+        divided.divisor[place] = score.divisor;
+        let target = sum(read.iter().map(|&cell| masses[cell] * t[cell]));
+        let policy = match region.ratio.absent {
+            Absent::Skip if target == 0.0 => Some(Empty::Skip),
+            Absent::Zero if target == 0.0 => Some(Empty::Zero),
+            _ if score.divisor == 0.0 => Some(region.ratio.empty),
+            _ => None,
+        };
+        if let Some(policy) = policy {
+            let worth = worth(policy, || {
+                let place = divided.field.place(place);
+                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                format!("ratio `{region}`: the denominator of a group{at} is 0")
+            })?;
+            divided.field.value[place] = worth.unwrap_or(0.0);
+            divided.remainder[place] = worth.unwrap_or(0.0);
+            counted[place] = f64::from(worth.is_some());
+            continue;
+        }
+        divided.field.value[place] = score.value;
+        divided.remainder[place] = score.value - dot(score.part, sums);
+        for (&cell, (term, slope)) in read.iter().zip(&of) {
+            divided.derivative[cell] = masses[cell] * dot(score.derivative, *slope);
+            divided.part[cell] = masses[cell] * dot(score.part, *term);
+        }
+    }
+    if region.ratio.carry {
+        divided.field.leave("carried divisor", left, &divided.divisor);
+    } else if counted.iter().any(|&counts| counts == 0.0) {
+        divided.field.leave("groups with mass", left, &counted);
+    }
+    Ok(divided)
+}

@@ -1,0 +1,197 @@
+//! Value and gradient, as a user asks for them.
+
+use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, IxDyn};
+
+use super::data::{Data, scatter};
+use super::evaluate::{Evaluated, evaluate};
+use super::pull::Contribution;
+use crate::axis::Axis;
+use crate::batch::{Batch, Float};
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::Field;
+use crate::layout::Layout;
+use crate::loss::{Loss, Node};
+use crate::reduction::{Empty, Step};
+
+/// The values of a loss per the axes that remain, and their masses.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Values<F> {
+    /// Which axis of the arrays is which: the batch's layout without the axes that are gone.
+    pub layout: Layout,
+    /// The value of each cell; 0 where its mass is 0.
+    pub values: ArrayD<F>,
+    /// The weights that no step has consumed yet; 0 for a cell that was masked or skipped.
+    pub mass: ArrayD<F>,
+}
+
+/// The scalar value of a loss, and where it comes from.
+pub(crate) fn evaluated<F: Float, D: Dimension>(
+    loss: &Loss,
+    batch: &Batch<'_, F, D>,
+) -> Result<(f64, Array3<f64>, Contribution)> {
+    let data = Data::new(batch);
+    let root = evaluate(loss, &data)?;
+    let value = scalar(&root)?;
+    Ok((value, root.gradient(&Array3::ones((1, 1, 1))), root.contribution()))
+}
+
+impl Loss {
+    /// The value of a loss that leaves no axis.
+    ///
+    /// **Errors**: of [`check`](Self::check); [`ErrorKind::Order`] if axes remain;
+    /// [`ErrorKind::Domain`] for NaN, infinity, a probability outside [0, 1] or a label without a
+    /// class, with its index; [`ErrorKind::Weight`] for weights that are negative, missing or
+    /// unnamed; [`ErrorKind::Empty`] if nothing is left to take a mean of.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Over, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let (prediction, target) = (array![[1.0, 4.0]], array![[0.0, 1.0]]);
+    /// let loss = squared(Activation::Identity).reduce(mean(Over::All));
+    /// assert_eq!(loss.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 5.0); // (1 + 9) / 2
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
+        scalar(&evaluate(self, &Data::new(batch))?).map(F::narrow)
+    }
+
+    /// The values of a loss per the axes that remain, in the order of the batch's layout.
+    ///
+    /// **Errors**: those of [`value`](Self::value), but for the axes that remain.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Axis, Batch, Layout, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let (prediction, target) = (array![[1.0, 4.0], [3.0, 1.0]], array![[0.0, 1.0], [0.0, 1.0]]);
+    /// let per_image = squared(Activation::Identity).reduce(mean(Axis::Class));
+    /// let values = per_image.values(&Batch::new(Layout::NC, &prediction, &target)?)?;
+    /// assert_eq!(values.values, array![5.0, 4.5].into_dyn());
+    /// assert_eq!(values.layout.to_string(), "image");
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn values<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Values<F>> {
+        let data = Data::new(batch);
+        let root = evaluate(self, &data)?;
+        check_nan(&root)?;
+        let layout = batch.layout().only(root.field.axes);
+        let spread = |cells: &Array3<f64>| {
+            let shape = shape(layout, &root.field, &batch.spatial());
+            let mut array = ArrayD::from_elem(IxDyn(&shape), F::zero());
+            scatter(cells, layout, array.view_mut());
+            array
+        };
+        let mass = root.field.mass();
+        let mut values = root.field.value.clone();
+        values.zip_mut_with(&mass, |value, &mass| *value = if mass == 0.0 { 0.0 } else { *value });
+        Ok(Values { layout, values: spread(&values), mass: spread(&mass) })
+    }
+
+    /// The value and its gradient with respect to the prediction, in the prediction's layout.
+    ///
+    /// **Errors**: those of [`value`](Self::value).
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Over, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let (prediction, target) = (array![[1.0, 4.0]], array![[0.0, 1.0]]);
+    /// let loss = squared(Activation::Identity).reduce(mean(Over::All));
+    /// let (value, gradient) = loss.value_and_gradient(&Batch::new(Layout::NC, &prediction, &target)?)?;
+    /// assert_eq!((value, gradient), (5.0, array![[1.0, 3.0]])); // 2 (p - t) / 2
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn value_and_gradient<F: Float, D: Dimension>(
+        &self,
+        batch: &Batch<'_, F, D>,
+    ) -> Result<(F, Array<F, D>)> {
+        let mut gradient = Array::from_elem(batch.prediction().raw_dim(), F::zero());
+        let value = self.value_and_gradient_into(batch, &mut gradient)?;
+        Ok((value, gradient))
+    }
+
+    /// The value; its gradient is written over `gradient`, which has the shape of the prediction.
+    ///
+    /// **Errors**: those of [`value`](Self::value), and [`ErrorKind::Shape`] for a buffer of another
+    /// shape. After an error the buffer is as it was.
+    pub fn value_and_gradient_into<F: Float, D: Dimension>(
+        &self,
+        batch: &Batch<'_, F, D>,
+        gradient: &mut ArrayRef<F, D>,
+    ) -> Result<F> {
+        if gradient.shape() != batch.prediction().shape() {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!(
+                    "gradient: has shape {:?}, expected {:?}, the shape of the prediction",
+                    gradient.shape(),
+                    batch.prediction().shape()
+                ),
+            ));
+        }
+        let data = Data::new(batch);
+        let root = evaluate(self, &data)?;
+        let value = scalar(&root)?;
+        let derivatives = root.gradient(&Array3::ones((1, 1, 1)));
+        scatter(&derivatives, batch.layout(), gradient.view_mut().into_dyn());
+        Ok(F::narrow(value))
+    }
+}
+
+fn shape(layout: Layout, field: &Field, spatial: &[usize]) -> Vec<usize> {
+    let mut spatial = spatial.iter();
+    let extent = |&axis: &Axis| match axis {
+        Axis::Class => field.classes.len(),
+        Axis::Image => field.extents.image,
+        Axis::Pixel => spatial.next().copied().unwrap_or(1),
+    };
+    layout.axes().iter().map(extent).collect()
+}
+
+fn scalar(root: &Evaluated<'_>) -> Result<f64> {
+    let field = &root.field;
+    let Some(value) = field.scalar() else {
+        return Err(Error::new(
+            ErrorKind::Order,
+            format!(
+                "value: `{}` leaves {}, expected a loss that leaves no axis",
+                root.loss, field.axes
+            ),
+        ));
+    };
+    if field.mass().iter().any(|&mass| mass == 0.0) {
+        return Err(Error::new(
+            ErrorKind::Empty,
+            format!(
+                "value: `{}` has nothing left to count: every cell is masked, ignored or skipped; \
+                 name empty=zero, one or nan where that may be",
+                root.loss
+            ),
+        ));
+    }
+    check_nan(root)?;
+    Ok(value)
+}
+
+/// A NaN that no policy asked for is the fault of a formula.
+fn check_nan(root: &Evaluated<'_>) -> Result<()> {
+    let asked = |loss: &Loss| nan_policy(loss);
+    if !root.field.value.iter().any(|value| value.is_nan()) || asked(root.loss) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Domain,
+        format!("value: `{}` is not a number, though no step asks for empty=nan", root.loss),
+    ))
+}
+
+fn nan_policy(loss: &Loss) -> bool {
+    let here = match loss.node() {
+        Node::Step(_, Step { empty: Empty::Nan, .. }) => true,
+        Node::Region { region, .. } => region.ratio.empty == Empty::Nan,
+        _ => false,
+    };
+    here || loss.node().children().any(nan_policy)
+}

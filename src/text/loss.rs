@@ -1,0 +1,358 @@
+//! Reads losses.
+
+use std::str::FromStr;
+
+use super::cursor::Cursor;
+use super::reduction::{AGGREGATES, EMPTY, over, step};
+use super::weight::weight;
+use crate::element::{Activation, Bce, Smoothing};
+use crate::error::{Error, Result};
+use crate::loss::{Loss, Map, Node, absolute, bce, squared};
+use crate::reduction::Reduction;
+use crate::region::{Absent, Overlap, Ratio, SoftOverlap, overlap};
+
+/// How deep parentheses may nest in a text.
+const MOST_PARENTHESES: usize = 64;
+
+const RATIOS: [&str; 3] = ["dice", "jaccard", "tversky"];
+
+impl FromStr for Loss {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let loss = Cursor::whole_text(text, |cursor| sum(cursor, 0))?;
+        loss.check()?;
+        Ok(loss)
+    }
+}
+
+/// A part of a sum: a number, or a loss; and where its first step stands if no parentheses hold it.
+struct Term {
+    coefficient: f64,
+    loss: Option<Loss>,
+    bare_step: Option<usize>,
+}
+
+fn sum(cursor: &mut Cursor<'_>, depth: usize) -> Result<Loss> {
+    let mut total: Option<Loss> = None;
+    let mut constant = 0.0;
+    let mut parts = 0;
+    let mut bare_step = None;
+    loop {
+        let negative = if parts == 0 {
+            cursor.takes('-')
+        } else if cursor.takes('+') {
+            false
+        } else if cursor.takes('-') {
+            true
+        } else {
+            break;
+        };
+        let at = cursor.at();
+        let mut term = term(cursor, depth)?;
+        if negative {
+            term.coefficient = -term.coefficient;
+        }
+        parts += 1;
+        bare_step = bare_step.or(term.bare_step);
+        match term.loss {
+            // A part is multiplied only where it has a number of its own, so that a sum in
+            // parentheses keeps its bits.
+            Some(loss) => {
+                let loss = if term.coefficient == 1.0 { loss } else { term.coefficient * loss };
+                total = Some(match total {
+                    Some(total) => total + loss,
+                    None => loss,
+                });
+            }
+            None if parts == 1 || total.is_some() || constant == 0.0 => {
+                constant += term.coefficient
+            }
+            None => return Err(cursor.error_at(at, "two numbers; write their sum")),
+        }
+        if let Some(at) =
+            bare_step.filter(|_| parts > 1 || negative || cursor.sees('+') || cursor.sees('-'))
+        {
+            return Err(cursor.error_at(at, "in a sum, a loss with steps stands in parentheses"));
+        }
+    }
+    match total {
+        Some(loss) if constant == 0.0 => Ok(loss),
+        Some(loss) => Ok(loss + constant),
+        None => Err(cursor.expected("`*`, `+` or `-` and a loss: a number alone is none")),
+    }
+}
+
+fn term(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term> {
+    let mut coefficient = 1.0;
+    let multiplied = cursor.sees_number();
+    if multiplied {
+        coefficient = cursor.number("a number")?;
+        if !cursor.takes('*') {
+            return Ok(Term { coefficient, loss: None, bare_step: None });
+        }
+    }
+    let (mut loss, mut bare_step) = operand(cursor, depth)?;
+    let divided = cursor.takes('/');
+    if divided {
+        let (under, step) = operand(cursor, depth)?;
+        loss = loss / under;
+        bare_step = bare_step.or(step);
+    }
+    match bare_step {
+        Some(at) if multiplied || divided => Err(cursor
+            .error_at(at, "in a product or a quotient, a loss with steps stands in parentheses")),
+        _ => Ok(Term { coefficient, loss: Some(loss), bare_step }),
+    }
+}
+
+/// Reads a source or a sum in parentheses with its steps, and tells where the first step stands.
+fn operand(cursor: &mut Cursor<'_>, depth: usize) -> Result<(Loss, Option<usize>)> {
+    let start = cursor.at();
+    let head = if cursor.takes('(') {
+        if depth == MOST_PARENTHESES {
+            return Err(cursor.error_at(start, format!("nested deeper than {MOST_PARENTHESES}")));
+        }
+        let loss = sum(cursor, depth + 1)?;
+        if !cursor.takes(')') {
+            return Err(cursor.expected("`>` and a step, or `)`"));
+        }
+        Head::Loss(loss)
+    } else {
+        source(cursor)?
+    };
+    let mut head = head;
+    let mut first_step = None;
+    while cursor.sees('>') {
+        first_step.get_or_insert(cursor.at());
+        cursor.takes('>');
+        let at = cursor.at();
+        head = chain(cursor, head)?;
+        if let Head::Loss(loss) = &head {
+            loss.check().map_err(|error| cursor.error_at(at, error))?;
+        }
+    }
+    match head {
+        Head::Loss(loss) => Ok((loss, first_step)),
+        Head::Overlap(_) => Err(cursor.error_at(
+            start,
+            format!("an overlap alone is no loss; add a ratio ({})", RATIOS.join(", ")),
+        )),
+    }
+}
+
+enum Head {
+    Overlap(Overlap),
+    Loss(Loss),
+}
+
+fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
+    let at = cursor.at();
+    let expected = "a source (bce, squared, absolute, overlap)";
+    let name = cursor.word(format!("{expected} or `(`"))?;
+    if !["bce", "squared", "absolute", "overlap"].contains(&name) {
+        let hint = if AGGREGATES.contains(&name) || RATIOS.contains(&name) {
+            "; a step comes after a source and `>`"
+        } else {
+            "; formulas of your own are built in code"
+        };
+        return Err(cursor.error_at(at, format!("expected {expected}, found `{name}`{hint}")));
+    }
+    cursor.expect('(')?;
+    let words = Activation::ALL.map(|activation| (activation.word(), activation));
+    let activation = cursor.one_of("what the prediction is", &words)?;
+    let loss = match name {
+        "bce" => bce(bce_options(cursor, activation)?),
+        "squared" => {
+            cursor.options(&[], |_, _| Ok(()))?;
+            squared(activation)
+        }
+        "absolute" => {
+            cursor.options(&[], |_, _| Ok(()))?;
+            absolute(activation)
+        }
+        _ => {
+            cursor.options(&[], |_, _| Ok(()))?;
+            return Ok(Head::Overlap(overlap(activation)));
+        }
+    };
+    loss.check().map_err(|error| cursor.error_at(at, error))?;
+    Ok(Head::Loss(loss))
+}
+
+fn bce_options(cursor: &mut Cursor<'_>, activation: Activation) -> Result<Bce> {
+    const SMOOTHING: [(&str, fn(f64) -> Smoothing); 3] =
+        [("half", Smoothing::Half), ("classes", Smoothing::Classes), ("flip", Smoothing::Flip)];
+    let mut options = Bce::new(activation);
+    let known = ["clip", "epsilon", "log_floor", "positive", "smoothing"];
+    cursor.options(&known, |cursor, key| {
+        match key {
+            "clip" => options.clip = Some(cursor.equals_number()?),
+            "epsilon" => options.epsilon = Some(cursor.equals_number()?),
+            "log_floor" => options.log_floor = Some(cursor.equals_number()?),
+            "positive" => {
+                cursor.expect('=')?;
+                options.positive = Some(cursor.list(|cursor| cursor.number("a number"))?);
+            }
+            _ => {
+                cursor.expect('=')?;
+                let convention = cursor.one_of("a convention", &SMOOTHING)?;
+                cursor.expect('(')?;
+                options.smoothing = Some(convention(cursor.number("a number")?));
+                cursor.expect(')')?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(options)
+}
+
+/// Reads one step and puts it behind `head`.
+fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
+    let at = cursor.at();
+    let name = cursor.word("a step")?;
+    let aggregate = AGGREGATES.contains(&name);
+    match (name, head) {
+        ("weigh", head) => {
+            cursor.expect('(')?;
+            let weight = weight(cursor)?;
+            cursor.expect(')')?;
+            Ok(match head {
+                Head::Overlap(overlap) => Head::Overlap(overlap.weigh(weight)),
+                Head::Loss(loss) => Head::Loss(loss.weigh(weight)),
+            })
+        }
+        ("select", head) => {
+            cursor.expect('(')?;
+            let classes = cursor.list(|cursor| cursor.whole("a class number"))?;
+            cursor.expect(')')?;
+            Ok(match head {
+                Head::Overlap(overlap) => Head::Overlap(overlap.select(classes)),
+                Head::Loss(loss) => Head::Loss(loss.select(classes)),
+            })
+        }
+        ("scale", Head::Loss(loss)) => {
+            cursor.expect('(')?;
+            let weight = weight(cursor)?;
+            cursor.expect(')')?;
+            Ok(Head::Loss(loss.scale(weight)))
+        }
+        ("map", Head::Loss(loss)) => Ok(Head::Loss(loss.map(map(cursor)?))),
+        (_, Head::Loss(loss)) if aggregate => {
+            let step = step(cursor, at, name)?;
+            Ok(Head::Loss(loss.reduce(Reduction::Step(step))))
+        }
+        (_, Head::Overlap(overlap)) if RATIOS.contains(&name) => {
+            let ratio = ratio(cursor, name)?;
+            Ok(Head::Loss(match name {
+                "dice" => overlap.dice(ratio),
+                "jaccard" => overlap.jaccard(ratio),
+                _ => overlap.tversky(ratio),
+            }))
+        }
+        (_, Head::Overlap(_)) if aggregate || name == "scale" || name == "map" => Err(cursor
+            .error_at(
+                at,
+                format!("`{name}` needs values; a ratio ({}) comes first", RATIOS.join(", ")),
+            )),
+        (_, Head::Loss(loss)) if RATIOS.contains(&name) => {
+            let why = if matches!(loss.node(), Node::Region { .. }) {
+                "one ratio is enough"
+            } else {
+                "a ratio stands on an overlap"
+            };
+            Err(cursor.error_at(at, format!("`{name}` cannot stand here: {why}")))
+        }
+        _ => Err(cursor.error_at(
+            at,
+            format!(
+                "expected a step ({}, scale, weigh, map, select, {}), found `{name}`",
+                AGGREGATES.join(", "),
+                RATIOS.join(", ")
+            ),
+        )),
+    }
+}
+
+fn map(cursor: &mut Cursor<'_>) -> Result<Map> {
+    cursor.expect('(')?;
+    let what = "-ln(x) or x^ and a number (minus, plus and times are arithmetic on the loss)";
+    let map = if cursor.takes('-') {
+        cursor.one_of(what, &[("ln", ())])?;
+        cursor.expect('(')?;
+        cursor.one_of("x", &[("x", ())])?;
+        cursor.expect(')')?;
+        Map::NegativeLog
+    } else {
+        cursor.one_of(what, &[("x", ())])?;
+        cursor.expect('^')?;
+        Map::Power(cursor.number("a number")?)
+    };
+    cursor.expect(')')?;
+    Ok(map)
+}
+
+fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
+    const SOFT: [(&str, SoftOverlap); 2] =
+        [("product", SoftOverlap::Product), ("distance", SoftOverlap::Distance)];
+    const ABSENT: [(&str, Absent); 3] =
+        [("keep", Absent::Keep), ("skip", Absent::Skip), ("zero", Absent::Zero)];
+    const KEYS: [&str; 12] = [
+        "smooth",
+        "smooth_numerator",
+        "smooth_denominator",
+        "floor",
+        "score_floor",
+        "exponent",
+        "soft",
+        "absent",
+        "carry",
+        "empty",
+        "fp",
+        "fn",
+    ];
+    // Jaccard with weights of its own is called Tversky.
+    let known = if name == "jaccard" { &KEYS[..10] } else { &KEYS[..] };
+    cursor.expect('(')?;
+    let mut ratio = Ratio::over(over(cursor)?);
+    cursor.options(known, |cursor, key| {
+        match key {
+            "carry" => {
+                ratio.carry = true;
+                return Ok(());
+            }
+            "soft" => {
+                cursor.expect('=')?;
+                ratio.soft = cursor.one_of("a soft overlap", &SOFT)?;
+                return Ok(());
+            }
+            "absent" => {
+                cursor.expect('=')?;
+                ratio.absent = cursor.one_of("a rule", &ABSENT)?;
+                return Ok(());
+            }
+            "empty" => {
+                cursor.expect('=')?;
+                ratio.empty = cursor.one_of("a policy", &EMPTY)?;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let number = cursor.equals_number()?;
+        match key {
+            "smooth" => {
+                ratio.smooth_numerator = number;
+                ratio.smooth_denominator = number;
+            }
+            "smooth_numerator" => ratio.smooth_numerator = number,
+            "smooth_denominator" => ratio.smooth_denominator = number,
+            "floor" => ratio.floor = number,
+            "score_floor" => ratio.score_floor = Some(number),
+            "exponent" => ratio.exponent = number,
+            "fp" => ratio.false_positive = number,
+            _ => ratio.false_negative = number,
+        }
+        Ok(())
+    })?;
+    Ok(ratio)
+}

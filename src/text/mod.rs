@@ -1,0 +1,29 @@
+//! The text language: what `Display` prints, `FromStr` reads.
+//!
+//! ```text
+//! loss      = sum
+//! sum       = ["-"] term { ("+" | "-") term }
+//! term      = number | [ number "*" ] operand [ "/" operand ]
+//! operand   = "(" sum ")" [ steps ] | source [ steps ]
+//! steps     = { ">" step }
+//! source    = "bce" "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
+//!           | "absolute" "(" activation ")" | "overlap" "(" activation ")"
+//! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
+//!           | "map" "(" function ")" | "select" "(" "[" classes "]" ")"
+//! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top
+//! ratio     = name "(" over [ ";" options ] ")"          name: dice jaccard tversky
+//! over      = "all" | axis { "," axis }                  axis: class pixel image
+//! options   = option { "," option }                      option: key [ "=" value ]
+//! weight    = "class=" list | "target=" list | "image" | "map" | "mask" | "positives" | "negatives"
+//!           | "presence" [ "(" over ")" ] | "balance" [ "(" over ")" ]
+//!           | "volume" [ "(" over [ "; absent=" ( "zero" | "largest" ) ] ")" ] "=" number
+//! function  = "-ln(x)" | "x^" number
+//! ```
+//!
+//! `>` binds tighter than `*` and `/`, then `+` and `-`; in a sum, a loss with steps stands in
+//! parentheses. White space is free.
+
+mod cursor;
+mod loss;
+mod reduction;
+mod weight;
