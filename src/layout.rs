@@ -96,6 +96,12 @@ impl Layout {
         Self::constant(&kept)
     }
 
+    /// The positions of the tensor's axes in the order class, pixel, image.
+    pub(crate) fn by_class_pixel_image(&self) -> Vec<usize> {
+        let of = |wanted| (0..self.rank).filter(move |&position| self.axes[position] == wanted);
+        Axis::ALL.into_iter().flat_map(of).collect()
+    }
+
     /// The index into a tensor of this layout of the cell (class, pixel, image), where an image has
     /// the extents `spatial`.
     pub(crate) fn index(&self, cell: (usize, usize, usize), spatial: &[usize]) -> Vec<usize> {

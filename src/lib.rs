@@ -19,6 +19,7 @@ pub use axis::{Axes, Axis, Extents};
 pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
 pub use element::{Activation, Bce, ElementFormula, Smoothing};
 pub use error::{Error, ErrorKind, Result};
+pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 pub use field::Field;
 pub use layout::Layout;
 pub use loss::{Loss, Map, absolute, bce, element, squared};

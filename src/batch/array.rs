@@ -154,14 +154,12 @@ pub(crate) fn canonical<A: Copy, D: Dimension, B>(
     layout: Layout,
     convert: impl Fn(A) -> B,
 ) -> Vec<B> {
-    let order: Vec<usize> = Axis::ALL
-        .into_iter()
-        .flat_map(|wanted| {
-            layout.axes().iter().enumerate().filter(move |&(_, &axis)| axis == wanted)
-        })
-        .map(|(position, _)| position)
-        .collect();
-    view.view().into_dyn().permuted_axes(order).iter().map(|&value| convert(value)).collect()
+    view.view()
+        .into_dyn()
+        .permuted_axes(layout.by_class_pixel_image())
+        .iter()
+        .map(|&value| convert(value))
+        .collect()
 }
 
 /// Narrows the image axis of `view`, where it has one.

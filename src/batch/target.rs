@@ -75,6 +75,7 @@ macro_rules! labels {
             }
 
             /// The labels in the order pixel, image.
+            #[expect(clippy::cast_lossless, reason = "usize and isize have no `From`")]
             pub(crate) fn canonical(&self, layout: Layout) -> Vec<i128> {
                 match &self.numbers {
                     $(Numbers::$variant(view) => canonical(view, layout, |label| label as i128)),*

@@ -1,1 +1,391 @@
+//! Where a loss comes from: which step divides by what, and which class and image it stems from.
 
+mod display;
+mod focus;
+mod hard;
+
+use ndarray::{Array3, Dimension};
+
+use crate::axis::{Axis, Extents};
+use crate::batch::{Batch, Float};
+use crate::element::Activation;
+use crate::error::Result;
+use crate::loss::{Loss, Node, bce};
+use crate::reduction::{max, mean};
+use crate::reference::{parts_of, sum, value_of_part};
+use crate::region::{Ratio, overlap};
+use crate::weight::Weight;
+
+/// Where the value of a loss on a batch comes from, as data; it prints as tables.
+///
+/// ```text
+/// value = Σ class contributions + constant + remainder = Σ image contributions + constant + remainder
+/// ```
+///
+/// A cell contributes its value times the derivative of the loss with respect to it; a cell of a
+/// ratio 1 - N/D contributes its share of (D - N) / D. What scales with nothing is kept apart:
+/// constants of sums, and the remainder (smoothing, floors, policies for empty groups, maps and
+/// aggregates that are not homogeneous of degree one).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The loss, as it prints.
+    pub loss: String,
+    /// The value of the loss.
+    pub value: f64,
+    /// The number of classes, pixels and images.
+    pub extents: Extents,
+    /// The extents of the spatial axes.
+    pub spatial: Vec<usize>,
+    /// What happens, in the order of execution.
+    pub steps: Vec<StepReport>,
+    /// One entry per class.
+    pub classes: Vec<ClassReport>,
+    /// One entry per image.
+    pub images: Vec<ImageReport>,
+    /// What constants of sums add.
+    pub constant: f64,
+    /// What stems from no cell and no constant.
+    pub remainder: f64,
+    /// The loss over the cells in which their class is the truth.
+    pub where_true: Option<f64>,
+    /// The classes that are drowned, the worst first.
+    pub drowned: Vec<Drowned>,
+    /// Orders that would show the drowned classes; none if no class is drowned.
+    pub would_show: Vec<Alternative>,
+}
+
+/// A source or a step, and what it leaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StepReport {
+    /// The source or step, as it prints.
+    pub step: String,
+    /// How many sums and quotients hold it.
+    pub depth: usize,
+    /// The axes that it leaves and their extents; none for one number.
+    pub leaves: Vec<(Axis, usize)>,
+    /// The smallest and the largest number by which it divides a group, where it divides.
+    pub divisor: Option<(f64, f64)>,
+}
+
+/// What a class does to the loss.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClassReport {
+    /// The number of the class.
+    pub class: usize,
+    /// The name of the class, its number unless [`Report::name_classes`] gave another.
+    pub name: String,
+    /// The share of pixels in which the class is the truth: the mean of its target.
+    pub pixels: f64,
+    /// The loss of this class alone: the same order, `weigh(class=[..])` after every source with 1
+    /// for this class and 0 for the others. None if it has no value.
+    pub own: Option<f64>,
+    /// The same, over the cells where the class is the truth: `weigh(positives)` too.
+    pub own_where_true: Option<f64>,
+    /// 2 TP / (2 TP + FP + FN) of hard decisions over the batch; none if nothing is to be counted.
+    pub dice: Option<f64>,
+    /// TP / (TP + FP + FN) of hard decisions over the batch.
+    pub iou: Option<f64>,
+    /// What the cells of the class contribute to the value.
+    pub contribution: f64,
+    /// The contribution, divided by those of all classes.
+    pub share_of_total: f64,
+    /// Σ |gradient| over the predictions of the class, divided by that of all classes.
+    pub share_of_gradient: f64,
+}
+
+/// What an image does to the loss.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImageReport {
+    /// The number of the image.
+    pub image: usize,
+    /// The loss of a batch of this image alone. None if it has no value.
+    pub own: Option<f64>,
+    /// What the cells of the image contribute to the value.
+    pub contribution: f64,
+    /// The contribution, divided by those of all images.
+    pub share_of_total: f64,
+    /// Σ |gradient| over the predictions of the image, divided by that of all images.
+    pub share_of_gradient: f64,
+}
+
+/// A class whose loss is high where it is the truth, while it makes little of the total.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Drowned {
+    /// The number of the class.
+    pub class: usize,
+    /// Its loss where it is the truth, divided by that of all classes where they are the truth: at
+    /// least 2.
+    pub times: f64,
+    /// Its share of the total, less than one class in C would have.
+    pub share_of_total: f64,
+}
+
+/// Another order for the same prediction.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Alternative {
+    /// The loss, as it prints.
+    pub loss: String,
+    /// Its value.
+    pub value: f64,
+    /// The share of the most drowned class.
+    pub share_of_total: f64,
+}
+
+impl Loss {
+    /// Where the value of the loss on a batch comes from.
+    ///
+    /// **Errors**: those of [`value`](Self::value).
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Over, bce, mean};
+    /// use ndarray::array;
+    ///
+    /// let prediction = array![[0.9, 0.1], [0.8, 0.2], [0.9, 0.1], [0.9, 0.1]];
+    /// let target = array![[1_u8, 0], [1, 0], [1, 0], [0, 1]]; // the last image is all wrong
+    /// let loss = bce(Activation::Probability).reduce(mean(Over::All));
+    /// let report = loss.explain(&Batch::new(Layout::NC, &prediction, &target)?)?;
+    ///
+    /// let parts: f64 = report.classes.iter().map(|class| class.contribution).sum();
+    /// assert!((parts - report.value).abs() < 1e-12);
+    /// assert_eq!(report.classes[1].iou, Some(0.0)); // never found
+    /// assert!(report.images[3].share_of_total > 0.8);
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn explain<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Report> {
+        let steps = self.steps(batch)?;
+        let parts = Parts::of(self, batch)?;
+        let extents = batch.extents();
+        let own = |weights: &[Weight]| self.own(batch, weights);
+        let where_true = own(&[Weight::Positives]);
+        let scores = hard::scores(batch, self.decides_at())?;
+        let classes: Vec<ClassReport> = (0..extents.class)
+            .map(|class| {
+                let alone =
+                    Weight::class((0..extents.class).map(|c| f64::from(u8::from(c == class))));
+                ClassReport {
+                    class,
+                    name: class.to_string(),
+                    pixels: scores[class].pixels,
+                    own: own(std::slice::from_ref(&alone)),
+                    own_where_true: own(&[alone, Weight::Positives]),
+                    dice: scores[class].dice,
+                    iou: scores[class].iou,
+                    contribution: parts.contribution(Axis::Class, class),
+                    share_of_total: parts.share_of_total(Axis::Class, class),
+                    share_of_gradient: parts.share_of_gradient(Axis::Class, class),
+                }
+            })
+            .collect();
+        let images = (0..extents.image).map(|image| {
+            let own = batch.images(image..image + 1).and_then(|one| value_of_part(self, &one));
+            ImageReport {
+                image,
+                own: own.ok(),
+                contribution: parts.contribution(Axis::Image, image),
+                share_of_total: parts.share_of_total(Axis::Image, image),
+                share_of_gradient: parts.share_of_gradient(Axis::Image, image),
+            }
+        });
+        let images = images.collect();
+        let drowned = drowned(&classes, where_true);
+        let would_show = match drowned.first() {
+            Some(worst) => self.would_show(batch, worst.class),
+            None => Vec::new(),
+        };
+        Ok(Report {
+            loss: self.to_string(),
+            value: parts.value,
+            extents,
+            spatial: batch.spatial(),
+            steps,
+            classes,
+            images,
+            constant: parts.constant,
+            remainder: parts.remainder,
+            where_true,
+            drowned,
+            would_show,
+        })
+    }
+
+    fn steps<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Vec<StepReport>> {
+        let nodes = self.trace(batch)?.nodes.into_iter();
+        Ok(nodes
+            .map(|node| {
+                let (class, pixel, image) = node.field.shape();
+                let extent = |axis| match axis {
+                    Axis::Class => class,
+                    Axis::Pixel => pixel,
+                    Axis::Image => image,
+                };
+                StepReport {
+                    step: node.step,
+                    depth: node.depth,
+                    leaves: node.field.axes().iter().map(|axis| (axis, extent(axis))).collect(),
+                    divisor: node.divisor.map(|divisor| {
+                        let ends =
+                            |(least, most): (f64, f64), &d: &f64| (least.min(d), most.max(d));
+                        divisor.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)
+                    }),
+                }
+            })
+            .collect())
+    }
+
+    /// The loss with these weights after every source. A scalar sum takes each term by itself, since
+    /// its terms may leave out different cells.
+    fn own<F: Float, D: Dimension>(
+        &self,
+        batch: &Batch<'_, F, D>,
+        weights: &[Weight],
+    ) -> Option<f64> {
+        match self.node() {
+            Node::Sum { terms, constant } => {
+                terms.iter().try_fold(*constant, |total, (factor, term)| {
+                    Some(total + factor * term.own(batch, weights)?)
+                })
+            }
+            _ => value_of_part(&self.focused(weights), batch).ok(),
+        }
+    }
+
+    /// The prediction above which a cell of a loss with one class decides for it.
+    fn decides_at(&self) -> f64 {
+        match self.sources().first().map(|source| activation(source)) {
+            Some(Activation::Sigmoid | Activation::Softmax) => 0.0,
+            _ => 0.5,
+        }
+    }
+
+    fn would_show<F: Float, D: Dimension>(
+        &self,
+        batch: &Batch<'_, F, D>,
+        class: usize,
+    ) -> Vec<Alternative> {
+        let sources = self.sources();
+        let Some(activation) = sources.first().map(|source| activation(source)) else {
+            return Vec::new();
+        };
+        let element = sources.iter().find(|source| matches!(source.node(), Node::Element(_)));
+        let element = match element {
+            Some(source) => (*source).clone(),
+            None => bce(activation),
+        };
+        let carried: Vec<Weight> = [
+            (Weight::Image, batch.image_weights()),
+            (Weight::Map, batch.map()),
+            (Weight::Mask, batch.mask()),
+        ]
+        .into_iter()
+        .filter_map(|(weight, carried)| carried.map(|_| weight))
+        .collect();
+        let pixels_and_images = [Axis::Pixel, Axis::Image];
+        let per_true_class = element
+            .clone()
+            .weigh(Weight::Positives)
+            .reduce(mean(pixels_and_images).then(mean(Axis::Class)));
+        let worst_class = element.reduce(max(Axis::Class).then(mean(pixels_and_images)));
+        let dice = overlap(activation)
+            .dice(Ratio::over(pixels_and_images).smooth(1.0))
+            .reduce(mean(Axis::Class));
+        let orders =
+            [per_true_class, dice, worst_class].into_iter().map(|loss| loss.focused(&carried));
+        orders
+            .filter_map(|loss| {
+                let parts = Parts::of(&loss, batch).ok()?;
+                Some(Alternative {
+                    loss: loss.to_string(),
+                    value: parts.value,
+                    share_of_total: parts.share_of_total(Axis::Class, class),
+                })
+            })
+            .collect()
+    }
+}
+
+fn activation(source: &Loss) -> Activation {
+    match source.node() {
+        Node::Element(element) => element.activation(),
+        Node::Region { overlap, .. } => overlap.activation,
+        _ => Activation::Identity,
+    }
+}
+
+/// The drowned classes: where it is the truth, the loss of a class is at least twice that of all,
+/// and its share of the total is less than 1/C.
+fn drowned(classes: &[ClassReport], where_true: Option<f64>) -> Vec<Drowned> {
+    let Some(all) = where_true.filter(|all| *all > 0.0) else { return Vec::new() };
+    let mut drowned: Vec<Drowned> = classes
+        .iter()
+        .filter_map(|class| {
+            let times = class.own_where_true? / all;
+            let lost = times >= 2.0 && class.share_of_total < 1.0 / classes.len() as f64;
+            lost.then_some(Drowned {
+                class: class.class,
+                times,
+                share_of_total: class.share_of_total,
+            })
+        })
+        .collect();
+    drowned.sort_by(|a, b| b.times.total_cmp(&a.times));
+    drowned
+}
+
+/// A value, and what each cell has to do with it.
+struct Parts {
+    value: f64,
+    cells: Array3<f64>,
+    gradient: Array3<f64>,
+    constant: f64,
+    remainder: f64,
+}
+
+impl Parts {
+    fn of<F: Float, D: Dimension>(loss: &Loss, batch: &Batch<'_, F, D>) -> Result<Self> {
+        let (value, gradient, contribution) = parts_of(loss, batch)?;
+        Ok(Self {
+            value,
+            cells: contribution.cells,
+            gradient: gradient.mapv(f64::abs),
+            constant: contribution.constant,
+            remainder: contribution.remainder,
+        })
+    }
+
+    fn contribution(&self, axis: Axis, place: usize) -> f64 {
+        total(&self.cells, axis, place)
+    }
+
+    fn share_of_total(&self, axis: Axis, place: usize) -> f64 {
+        share(&self.cells, axis, place)
+    }
+
+    fn share_of_gradient(&self, axis: Axis, place: usize) -> f64 {
+        share(&self.gradient, axis, place)
+    }
+}
+
+fn total(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
+    sum(cells.index_axis(ndarray::Axis(axis as usize), place).iter().copied())
+}
+
+fn share(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
+    let all = sum(cells.iter().copied());
+    if all == 0.0 { 0.0 } else { total(cells, axis, place) / all }
+}
+
+impl Report {
+    /// Names the classes.
+    pub fn name_classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        for (class, name) in self.classes.iter_mut().zip(names) {
+            class.name = name.into();
+        }
+        self
+    }
+}

@@ -1,12 +1,12 @@
 //! The batch as f64 cells, and the check of the cells that a loss reads.
 
-use ndarray::{Array3, Dimension, Zip};
+use ndarray::{Array3, ArrayViewMutD, Dimension, Zip};
 
 use crate::axis::{Axes, Axis, Extents};
 use crate::batch::{Aligned, Batch, Float, Target, canonical};
 use crate::element::Activation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::{Carried, spread, weighted};
+use crate::field::{Carried, mass, spread, weighted};
 use crate::layout::Layout;
 use crate::weight::{AbsentVolume, Weight};
 
@@ -343,19 +343,29 @@ fn cells<T>(shape: Shape, values: Vec<T>) -> Array3<T> {
     Array3::from_shape_vec(shape, values).expect("a checked batch has as many values as cells")
 }
 
-/// The gradient of the prediction, put back into the layout of the prediction.
-pub(super) fn scatter<F: Float>(
-    gradient: &Array3<f64>,
-    layout: Layout,
-    mut into: ndarray::ArrayViewMutD<'_, F>,
-) {
-    let spatial: Vec<usize> = spatial_of(layout, into.shape());
-    for (cell, &derivative) in gradient.indexed_iter() {
-        into[&layout.index(cell, &spatial)[..]] = F::narrow(derivative);
-    }
+/// Puts cells by class, pixel and image into an array of the layout.
+pub(super) fn scatter<F: Float>(cells: &Array3<f64>, layout: Layout, into: ArrayViewMutD<'_, F>) {
+    let mut into = into.permuted_axes(layout.by_class_pixel_image());
+    into.iter_mut().zip(cells).for_each(|(place, &cell)| *place = F::narrow(cell));
 }
 
-fn spatial_of(layout: Layout, shape: &[usize]) -> Vec<usize> {
-    let shape = shape.iter().zip(layout.axes());
-    shape.filter(|&(_, &axis)| axis == Axis::Pixel).map(|(&extent, _)| extent).collect()
+/// Prediction and target of every cell, and which cells count.
+pub(crate) struct Cells {
+    pub(crate) prediction: Array3<f64>,
+    pub(crate) target: Array3<f64>,
+    /// 0 for a cell that is ignored or masked.
+    pub(crate) counts: Array3<f64>,
+}
+
+impl Cells {
+    pub(crate) fn of<F: Float, D: Dimension>(batch: &Batch<'_, F, D>) -> Result<Self> {
+        let data = Data::new(batch);
+        let classes: Vec<usize> = (0..data.extents.class).collect();
+        let mut weights: Vec<Carried> = data.kept().into_iter().collect();
+        if data.mask.is_some() {
+            weights.push(data.weight(&Weight::Mask, &classes)?);
+        }
+        let counts = mass(&weights, data.prediction.dim());
+        Ok(Self { prediction: data.prediction, target: data.target, counts })
+    }
 }

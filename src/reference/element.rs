@@ -116,7 +116,9 @@ impl Activated {
                     continue;
                 }
                 let slope = slope[[c, pixel, image]];
-                for k in 0..classes {
+                let couples =
+                    matches!(self.activation, Activation::Softmax | Activation::Normalize);
+                for k in if couples { 0..classes } else { c..c + 1 } {
                     let derivative = self.derivative(slope, (c, k), (pixel, image));
                     if derivative != 0.0 {
                         gradient[[k, pixel, image]] += adjoint * derivative;

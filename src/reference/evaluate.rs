@@ -67,12 +67,17 @@ pub(super) enum How<'l> {
     },
 }
 
-/// The whole loss, evaluated.
+/// The whole loss, evaluated on a batch that carries the weights that it names and no others.
 pub(super) fn evaluate<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<'l>> {
-    loss.check()?;
     let mut named = Vec::new();
     weights_named(loss, &mut named);
     data.check_carried(&named)?;
+    evaluate_part(loss, data)
+}
+
+/// A part of a loss, evaluated on a batch that may carry weights for the other parts.
+pub(super) fn evaluate_part<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<'l>> {
+    loss.check()?;
     let evaluation = Evaluation { data };
     let (axes, classes) = evaluation.outline(loss)?;
     let live = Array3::from_elem(evaluation.shape(axes, &classes), true);

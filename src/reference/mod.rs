@@ -16,9 +16,9 @@ mod sum;
 mod trace;
 mod value;
 
+pub(crate) use data::Cells;
 pub use equivalence::{Equivalence, Factor, Setting, Witness};
-pub(crate) use pull::Contribution;
 pub(crate) use sum::sum;
 pub use trace::{Trace, Traced};
 pub use value::Values;
-pub(crate) use value::evaluated;
+pub(crate) use value::{parts_of, value_of_part};

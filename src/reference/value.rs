@@ -3,7 +3,7 @@
 use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, IxDyn};
 
 use super::data::{Data, scatter};
-use super::evaluate::{Evaluated, evaluate};
+use super::evaluate::{Evaluated, evaluate, evaluate_part};
 use super::pull::Contribution;
 use crate::axis::Axis;
 use crate::batch::{Batch, Float};
@@ -25,13 +25,21 @@ pub struct Values<F> {
     pub mass: ArrayD<F>,
 }
 
-/// The scalar value of a loss, and where it comes from.
-pub(crate) fn evaluated<F: Float, D: Dimension>(
+/// The scalar value of a loss or a part of one. The batch may carry weights for other parts.
+pub(crate) fn value_of_part<F: Float, D: Dimension>(
+    loss: &Loss,
+    batch: &Batch<'_, F, D>,
+) -> Result<f64> {
+    scalar(&evaluate_part(loss, &Data::new(batch))?)
+}
+
+/// The same, with its gradient by class, pixel and image, and where it comes from.
+pub(crate) fn parts_of<F: Float, D: Dimension>(
     loss: &Loss,
     batch: &Batch<'_, F, D>,
 ) -> Result<(f64, Array3<f64>, Contribution)> {
     let data = Data::new(batch);
-    let root = evaluate(loss, &data)?;
+    let root = evaluate_part(loss, &data)?;
     let value = scalar(&root)?;
     Ok((value, root.gradient(&Array3::ones((1, 1, 1))), root.contribution()))
 }
