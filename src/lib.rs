@@ -1,4 +1,66 @@
 //! Segmentation losses whose order of reduction is a value.
+//!
+//! A loss over a segmentation batch starts as one number per image, class and pixel and ends as one
+//! number. Between the two stand sums, means, weights, masks and ratios in some order, and that order
+//! decides what a model learns. Here the order is a [`Reduction`]: it is named, printed, parsed,
+//! compared, differentiated and explained.
+//!
+//! ```
+//! use lossfold::Axis::{Class, Image, Pixel};
+//! use lossfold::{Activation, Batch, Layout, Loss, bce, mean};
+//! use ndarray::array;
+//!
+//! let logits = array![[[2.0_f32, -1.0], [0.5, -3.0]]]; // one image of two pixels, two classes
+//! let target = array![[[1_u8, 0], [1, 0]]];
+//! let batch = Batch::new("image pixel class".parse::<Layout>()?, &logits, &target)?;
+//!
+//! let keras = mean(Class).then(mean(Pixel)).then(mean(Image));
+//! let loss = bce(Activation::Sigmoid).reduce(keras);
+//! assert_eq!(loss.to_string(), "bce(sigmoid) > mean(class) > mean(pixel) > mean(image)");
+//! assert_eq!(loss, "bce(sigmoid) > mean(class) > mean(pixel) > mean(image)".parse::<Loss>()?);
+//!
+//! let (value, gradient) = loss.value_and_gradient(&batch)?;
+//! assert!((value - 0.2407).abs() < 1e-4);
+//! assert_eq!(gradient.dim(), (1, 2, 2));
+//! println!("{}", loss.explain(&batch)?); // where the number comes from
+//! # Ok::<(), lossfold::Error>(())
+//! ```
+//!
+//! # Fields of value and mass
+//!
+//! A [`Field`] gives every cell (class, pixel, image) a value v and a mass m. The mass is a product of
+//! weights, each with axes of its own. [`Loss::scale`] multiplies the value by a weight,
+//! [`Loss::weigh`] the mass.
+//!
+//! - A step is *over* the axes that vanish; a result is *per* the axes that remain.
+//! - **A step consumes the weights that have one of its axes; the others wait** for a step over one of
+//!   theirs. So `weigh(map) > mean(class) > mean(pixel) > mean(image)` uses a map per pixel at
+//!   `mean(pixel)`.
+//! - What a step leaves of the mass that it consumed is 1 (each group counts the same), or its divisor
+//!   if [`carry`](Reduction::carry) is asked for; `mean(a; carry) > mean(b)` is `mean(a, b)`.
+//! - A group whose divisor is 0 follows its named policy, [`Empty`]. Under the default, `skip`, it has
+//!   no mass in later steps: a 0/1 weight is left on the axes of the consumed weights that remain. If
+//!   nothing is left at the end, that is an error.
+//! - A cell of mass 0 is never read: a NaN under a mask stays out. Scaling by 0 gives 0.
+//! - A ratio is a step like any other: what stands before it is inside its sums, what stands after it
+//!   weighs its result. Where it stands is the loss's order (Tilborghs et al. 2022).
+//!
+//! The aggregates are constructors of [`Reduction`] ([`sum`], [`mean`], [`max`], [`min`], [`power`],
+//! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
+//! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky)), the sources
+//! functions ([`bce`], [`squared`], [`absolute`], [`element`], [`overlap`]). The grammar of the texts is
+//! in [`text`].
+//!
+//! # The algebra
+//!
+//! [`Reduction::normal_form`] rewrites an order by the laws, [`Reduction::equivalent`] decides whether
+//! two orders are the same, the same up to an exact factor, or different with a witness, and
+//! [`Reduction::coefficients`] is the number with which each cell enters the result of a linear order.
+//!
+//! # What it does not do yet
+//!
+//! - Values are evaluated by the reference only, which materialises every intermediate field in f64.
+//! - Cross-entropy, focal and Lovász losses, and presets by the names of the frameworks.
 
 mod axis;
 mod batch;
@@ -30,3 +92,7 @@ pub use reduction::{
 pub use reference::{Equivalence, Factor, Setting, Trace, Traced, Values, Witness};
 pub use region::{Absent, Overlap, Ratio, RatioFormula, SoftOverlap, Sums, overlap};
 pub use weight::{AbsentVolume, Weight};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

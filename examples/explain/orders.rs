@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 use lossfold::{Loss, Report};
 
@@ -43,7 +44,8 @@ pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
         "  {:<30} {:>11}   {:>11}   {:>13}   {:>11}",
         "", "value", "ventricles:", "share of loss", "of gradient"
     )?;
-    for (name, order) in ORDERS {
+    for (position, (name, order)) in ORDERS.iter().enumerate() {
+        progress(&format!("order {} of {}: {name}", position + 1, ORDERS.len()));
         let report = arrays.explain(&order.parse()?)?;
         let rare = &report.classes[RARE];
         writeln!(
@@ -55,8 +57,16 @@ pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
             100.0 * rare.share_of_gradient,
         )?;
     }
+    progress("");
     writeln!(text, "\n{}", where_it_went(&report))?;
     Ok(text)
+}
+
+/// Shows what is being done, where somebody is looking; nothing clears the line.
+fn progress(what: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{what}");
+    }
 }
 
 fn where_it_went(report: &Report) -> String {

@@ -340,8 +340,10 @@ fn drowned(classes: &[ClassReport], where_true: Option<f64>) -> Vec<Drowned> {
 /// A value, and what each cell has to do with it.
 struct Parts {
     value: f64,
-    cells: Array3<f64>,
-    gradient: Array3<f64>,
+    /// What each cell contributes, and its total.
+    cells: (Array3<f64>, f64),
+    /// The size of the gradient of each cell, and its total.
+    gradient: (Array3<f64>, f64),
     constant: f64,
     remainder: f64,
 }
@@ -349,17 +351,21 @@ struct Parts {
 impl Parts {
     fn of<F: Float, D: Dimension>(loss: &Loss, batch: &Batch<'_, F, D>) -> Result<Self> {
         let (value, gradient, contribution) = parts_of(loss, batch)?;
+        let with_total = |cells: Array3<f64>| {
+            let total = sum(cells.iter().copied());
+            (cells, total)
+        };
         Ok(Self {
             value,
-            cells: contribution.cells,
-            gradient: gradient.mapv(f64::abs),
+            cells: with_total(contribution.cells),
+            gradient: with_total(gradient.mapv(f64::abs)),
             constant: contribution.constant,
             remainder: contribution.remainder,
         })
     }
 
     fn contribution(&self, axis: Axis, place: usize) -> f64 {
-        total(&self.cells, axis, place)
+        total(&self.cells.0, axis, place)
     }
 
     fn share_of_total(&self, axis: Axis, place: usize) -> f64 {
@@ -375,9 +381,8 @@ fn total(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
     sum(cells.index_axis(ndarray::Axis(axis as usize), place).iter().copied())
 }
 
-fn share(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
-    let all = sum(cells.iter().copied());
-    if all == 0.0 { 0.0 } else { total(cells, axis, place) / all }
+fn share((cells, all): &(Array3<f64>, f64), axis: Axis, place: usize) -> f64 {
+    if *all == 0.0 { 0.0 } else { total(cells, axis, place) / all }
 }
 
 impl Report {

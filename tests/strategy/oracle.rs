@@ -1,0 +1,519 @@
+//! What a case is worth: plain nested loops over class, pixel and image.
+//!
+//! Every number comes with a bound on how far two correct evaluations in f64 can lie apart, the
+//! slack. With ε = 2^-52, n numbers in a group and ρ the relative slack of the masses:
+//!
+//! - A cell: p, 1 - p and their logarithms take at most a dozen roundings and |x| ≤ 8, so 64 ε (1 + v).
+//!   A term of an overlap lies in [-1, 1]: 256 ε.
+//! - Σ m v: what the cells bring, Σ m slack, and n + 2 roundings of a partial sum: (n + 2) ε Σ m |v|.
+//! - mean, power of p ≥ 1, logmeanexp, max, min, quantile and top move at most as far as the value that
+//!   moves most, so the largest slack, and the roundings of their sums, (2n + 16) ε max |v|; of
+//!   logmeanexp also those of the exponents and the logarithm, (2n + 16) ε / |t|.
+//! - power of p < 1 is monotone and homogeneous: a relative change of every value by r changes it by r.
+//! - A ratio: (slack N + |N / D| slack D) / D.
+//!
+//! Where two correct evaluations may differ by more (a value on the brink of another choice, a slack
+//! above 1e-9 of the result), the oracle is unsure, and the case is drawn again.
+
+use super::{
+    Absent, CELLS, CLASS, Case, Formula, Item, Kind, Named, PIXEL, Policy, Ratio, Set, Source,
+    Squash, Start, Step, Target, any, both, each, either, place, without,
+};
+
+const EPS: f64 = f64::EPSILON;
+
+/// What a case is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// A value, how far a correct one may lie from it, and every choice on the way to it (which cells
+    /// were the largest, on which side of a kink a number lay).
+    Value { value: f64, slack: f64, choices: Vec<i32> },
+    /// An error: nothing is left, or a group without mass that must not be.
+    Empty,
+    /// Two correct evaluations may differ.
+    Unsure,
+}
+
+/// The value of a case.
+pub fn verdict(case: &Case) -> Verdict {
+    let mut run = Run { case, choices: Vec::new(), unsure: false, refused: false };
+    let mut field = run.start();
+    for item in &case.items {
+        match item {
+            Item::Weigh(named) => field.weigh(run.weight(named)),
+            Item::Scale(named) => field.scale(&run.weight(named)),
+            Item::Step(step) => field = run.step(&field, step),
+        }
+    }
+    assert!(!any(field.grid.has), "a case leaves no axis");
+    let Cell { value, slack, refused } = field.grid.at([0; 3]);
+    if run.unsure {
+        Verdict::Unsure
+    } else if mass(&field.weights, [0; 3]) == 0.0 || refused {
+        Verdict::Empty
+    } else if run.refused || slack > 1e-9 * value.abs().max(1.0) {
+        // A group that must have mass has none, but nothing reads it.
+        Verdict::Unsure
+    } else {
+        Verdict::Value { value, slack, choices: run.choices }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cell {
+    value: f64,
+    slack: f64,
+    /// The cell must not be read.
+    refused: bool,
+}
+
+impl Cell {
+    fn exactly(value: f64) -> Self {
+        Self { value, slack: 0.0, refused: false }
+    }
+}
+
+/// Numbers per cell of some axes; the place along an axis that is not there is 0.
+#[derive(Clone)]
+struct Grid<T> {
+    has: Set,
+    cells: Vec<T>,
+}
+
+impl<T: Copy> Grid<T> {
+    fn new(has: Set, cell: T) -> Self {
+        Self { has, cells: vec![cell; CELLS] }
+    }
+
+    fn place(&self, cell: [usize; 3]) -> usize {
+        place([0, 1, 2].map(|axis| if self.has[axis] { cell[axis] } else { 0 }))
+    }
+
+    fn at(&self, cell: [usize; 3]) -> T {
+        self.cells[self.place(cell)]
+    }
+
+    fn set(&mut self, cell: [usize; 3], to: T) {
+        let place = self.place(cell);
+        self.cells[place] = to;
+    }
+}
+
+type Weight = Grid<f64>;
+
+/// The mass that some weights make of a cell.
+fn mass<'w>(weights: impl IntoIterator<Item = &'w Weight>, cell: [usize; 3]) -> f64 {
+    weights.into_iter().map(|weight| weight.at(cell)).product()
+}
+
+struct Field {
+    grid: Grid<Cell>,
+    weights: Vec<Weight>,
+    /// ρ: the relative slack of the masses. Only the denominators of a ratio are not exact.
+    rough: f64,
+}
+
+impl Field {
+    fn weigh(&mut self, weight: Weight) {
+        self.widen(weight.has);
+        self.weights.push(weight);
+    }
+
+    fn scale(&mut self, weight: &Weight) {
+        self.widen(weight.has);
+        each(super::MOST, |at| {
+            let (w, cell) = (weight.at(at), self.grid.at(at));
+            // Where the field lacks an axis, its one place along it is written once.
+            if self.grid.place(at) != place(at) {
+                return;
+            }
+            let scaled = Cell {
+                value: w * cell.value,
+                slack: w * cell.slack + EPS * (w * cell.value).abs(),
+                ..cell
+            };
+            self.grid.set(at, if w == 0.0 { Cell::exactly(0.0) } else { scaled });
+        });
+    }
+
+    /// Repeats the values along the axes of a weight.
+    fn widen(&mut self, has: Set) {
+        let mut wide = Grid::new(either(self.grid.has, has), Cell::exactly(0.0));
+        each(super::MOST, |at| wide.set(at, self.grid.at(at)));
+        self.grid = wide;
+    }
+}
+
+struct Run<'c> {
+    case: &'c Case,
+    choices: Vec<i32>,
+    unsure: bool,
+    refused: bool,
+}
+
+/// The cells with mass of a group, and what divides.
+struct Group {
+    cells: Vec<(f64, Cell)>,
+    divisor: f64,
+    rough: f64,
+}
+
+impl Run<'_> {
+    fn size(&self, has: Set) -> [usize; 3] {
+        [0, 1, 2].map(|axis| if has[axis] { self.case.extents[axis] } else { 1 })
+    }
+
+    /// Visits the cells of a field with the axes `has` that a step over `over` makes one of.
+    fn group(&self, (has, over): (Set, Set), to: [usize; 3], mut visit: impl FnMut([usize; 3])) {
+        let size = self.size(has);
+        each([0, 1, 2].map(|axis| if over[axis] { size[axis] } else { 1 }), |from| {
+            visit([0, 1, 2].map(|axis| if over[axis] { from[axis] } else { to[axis] }));
+        });
+    }
+
+    fn target(&self, [class, pixel, image]: [usize; 3]) -> f64 {
+        match &self.case.target {
+            Target::Dense(_, cells) => cells[place([class, pixel, image])],
+            Target::Labels(labels, _) => {
+                f64::from(u8::from(usize::from(labels[place([0, pixel, image])]) == class))
+            }
+        }
+    }
+
+    fn ignored(&self, [_, pixel, image]: [usize; 3]) -> bool {
+        match &self.case.target {
+            Target::Dense(..) => false,
+            Target::Labels(labels, ignored) => *ignored == Some(labels[place([0, pixel, image])]),
+        }
+    }
+
+    fn weight(&self, named: &Named) -> Weight {
+        let mut weight = Grid::new(self.case.axes(named), 0.0);
+        each(self.size(weight.has), |at| {
+            let number = match named {
+                Named::Class(list) => list[at[CLASS]],
+                Named::Target(_) if self.ignored(at) => 0.0,
+                Named::Target(list) => {
+                    let mut truth = 0;
+                    for class in 0..self.case.extents[CLASS] {
+                        let target = |class| self.target([class, at[PIXEL], at[2]]);
+                        truth = if target(class) > target(truth) { class } else { truth };
+                    }
+                    list[truth]
+                }
+                Named::Image => self.case.image[at[2]],
+                Named::Map => self.case.map.1[place(at)],
+                Named::Mask => f64::from(u8::from(self.case.mask.1[place(at)])),
+            };
+            weight.set(at, number);
+        });
+        weight
+    }
+
+    /// p and 1 - p.
+    fn predicted(&self, at: [usize; 3]) -> (f64, f64) {
+        let x = self.case.prediction[place(at)];
+        match self.case.squash() {
+            Squash::Identity | Squash::Probability => (x, 1.0 - x),
+            Squash::Sigmoid => (1.0 / (1.0 + (-x).exp()), 1.0 / (1.0 + x.exp())),
+            Squash::Softmax => {
+                let (mut all, mut others) = (0.0, 0.0);
+                for class in 0..self.case.extents[CLASS] {
+                    let e = self.case.prediction[place([class, at[PIXEL], at[2]])].exp();
+                    all += e;
+                    others += if class == at[CLASS] { 0.0 } else { e };
+                }
+                (x.exp() / all, others / all)
+            }
+        }
+    }
+
+    fn start(&mut self) -> Field {
+        let mut kept = Grid::new([false, true, true], 1.0);
+        each(self.case.extents, |at| kept.set(at, f64::from(u8::from(!self.ignored(at)))));
+        let ignores = matches!(self.case.target, Target::Labels(_, Some(_)));
+        let weights = if ignores { vec![kept] } else { Vec::new() };
+        match &self.case.start {
+            Start::Element(source) => self.elements(*source, weights),
+            Start::Overlap(_, before, ratio) => {
+                let named = before.iter().map(|named| self.weight(named));
+                let weights = weights.into_iter().chain(named).collect();
+                self.ratio(ratio, weights)
+            }
+        }
+    }
+
+    fn elements(&mut self, source: Source, weights: Vec<Weight>) -> Field {
+        let mut grid = Grid::new([true; 3], Cell::exactly(0.0));
+        each(self.case.extents, |at| {
+            let ((p, q), t) = (self.predicted(at), self.target(at));
+            let value = match source {
+                Source::Bce(_) => {
+                    let positive = if t == 0.0 { 0.0 } else { t * p.ln() };
+                    let negative = if t == 1.0 { 0.0 } else { (1.0 - t) * q.ln() };
+                    -(positive + negative)
+                }
+                Source::Squared(_) => (p - t) * (p - t),
+                Source::Absolute(_) => {
+                    self.choices.push(side(p - t));
+                    (p - t).abs()
+                }
+            };
+            grid.set(at, Cell { value, slack: 64.0 * EPS * (1.0 + value), refused: false });
+        });
+        Field { grid, weights, rough: 0.0 }
+    }
+
+    fn step(&mut self, field: &Field, step: &Step) -> Field {
+        let has = field.grid.has;
+        let left = without(has, step.over);
+        let meets = |weight: &&Weight| any(both(weight.has, step.over));
+        let consumed: Vec<&Weight> = field.weights.iter().filter(meets).collect();
+        let by: Vec<Weight> = step.by.iter().map(|named| self.weight(named)).collect();
+        let mut grid = Grid::new(left, Cell::exactly(0.0));
+        let mut divisors = Grid::new(left, 1.0);
+        let mut counts = Grid::new(left, 1.0);
+        each(self.size(left), |to| {
+            let mut group = Group { cells: Vec::new(), divisor: 0.0, rough: field.rough };
+            self.group((has, step.over), to, |from| {
+                let m = mass(consumed.iter().copied(), from);
+                group.divisor += if by.is_empty() { m } else { mass(&by, from) };
+                if m != 0.0 {
+                    group.cells.push((m, field.grid.at(from)));
+                }
+            });
+            divisors.set(to, group.divisor);
+            if step.kind != Kind::Sum && group.divisor == 0.0 {
+                counts.set(to, f64::from(u8::from(step.policy != Policy::Skip)));
+                grid.set(to, self.empty(step.policy));
+            } else {
+                grid.set(to, self.aggregate(step.kind, &group));
+            }
+        });
+        let mut weights: Vec<Weight> =
+            field.weights.iter().filter(|weight| !meets(weight)).cloned().collect();
+        if step.carry {
+            weights.push(divisors);
+        } else {
+            let of = consumed.iter().copied().chain(&by).map(|weight| weight.has);
+            weights.extend(self.skipped(&counts, both(of.fold([false; 3], either), left)));
+        }
+        Field { grid, weights, rough: field.rough }
+    }
+
+    /// The 0/1 weight that groups without mass leave behind, if there are any, on some axes.
+    fn skipped(&self, counts: &Weight, on: Set) -> Option<Weight> {
+        let mut weight = Grid::new(on, 1.0);
+        let mut some = false;
+        each(self.size(counts.has), |at| {
+            some |= counts.at(at) == 0.0;
+            weight.set(at, counts.at(at));
+        });
+        some.then_some(weight)
+    }
+
+    /// What a group is worth whose divisor is 0.
+    fn empty(&mut self, policy: Policy) -> Cell {
+        match policy {
+            Policy::Skip | Policy::Zero => Cell::exactly(0.0),
+            Policy::One => Cell::exactly(1.0),
+            Policy::Nan => Cell::exactly(f64::NAN),
+            Policy::Error => {
+                self.refused = true;
+                Cell { refused: true, ..Cell::exactly(0.0) }
+            }
+        }
+    }
+
+    fn aggregate(&mut self, kind: Kind, group: &Group) -> Cell {
+        let Group { ref cells, divisor, rough } = *group;
+        if cells.iter().any(|(_, cell)| cell.refused) {
+            return Cell { refused: true, ..Cell::exactly(0.0) };
+        }
+        if cells.iter().any(|(_, cell)| cell.value.is_nan()) {
+            return Cell::exactly(f64::NAN);
+        }
+        let n = cells.len() as f64;
+        let total = |of: &dyn Fn(Cell) -> f64| cells.iter().map(|(m, cell)| m * of(*cell)).sum();
+        let most =
+            |of: &dyn Fn(Cell) -> f64| cells.iter().map(|(_, cell)| of(*cell)).fold(0.0, f64::max);
+        let (moved, largest) = (most(&|cell| cell.slack), most(&|cell| cell.value.abs()));
+        let rounding = (2.0 * n + 16.0) * EPS + 2.0 * rough;
+        let with = |value: f64, slack: f64| Cell { value, slack, refused: false };
+        let averaged = |value: f64| with(value, moved + rounding * largest);
+        match kind {
+            Kind::Sum | Kind::Mean => {
+                let divisor = if kind == Kind::Sum { 1.0 } else { divisor };
+                let (sum, magnitude): (f64, f64) =
+                    (total(&|cell| cell.value), total(&|cell| cell.value.abs()));
+                let slack: f64 = total(&|cell| cell.slack);
+                with(sum / divisor, (slack + rounding * magnitude) / divisor)
+            }
+            Kind::Max => {
+                let values = cells.iter().map(|(_, cell)| cell.value);
+                averaged(self.chosen(values.fold(f64::NEG_INFINITY, f64::max), group))
+            }
+            Kind::Min => {
+                let values = cells.iter().map(|(_, cell)| cell.value);
+                averaged(self.chosen(values.fold(f64::INFINITY, f64::min), group))
+            }
+            Kind::Quantile(q) => {
+                self.unsure |= rough > 0.0;
+                let held = |value: f64| {
+                    let below = cells.iter().filter(|(_, cell)| cell.value <= value);
+                    below.map(|(m, _)| m).sum::<f64>()
+                };
+                let values = cells.iter().map(|(_, cell)| cell.value);
+                let enough = values.filter(|&value| held(value) >= q * divisor);
+                averaged(self.chosen(enough.fold(f64::INFINITY, f64::min), group))
+            }
+            Kind::TopEighths(eighths) => {
+                averaged(self.top((eighths * cells.len() / 8).max(1), group))
+            }
+            Kind::TopK(k) => averaged(self.top(k, group)),
+            Kind::Power(p) => {
+                // Below 0, or so near to it that a rounding may lead there, no power is taken.
+                self.unsure |= cells.iter().any(|(_, cell)| cell.value < 0.0);
+                let powers = cells.iter().map(|(m, cell)| m * cell.value.powf(p));
+                let value = (powers.sum::<f64>() / divisor).powf(1.0 / p);
+                let relative = most(&|cell| cell.slack / cell.value);
+                let relative = 2.0 * relative + rounding * (1.0 / p).abs().max(1.0);
+                with(value, if p < 1.0 { relative * value } else { moved + rounding * largest })
+            }
+            Kind::LogMeanExp(t) => {
+                let exponents = || cells.iter().map(|(m, cell)| (m, t * cell.value));
+                let top = exponents().map(|(_, e)| e).fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = exponents().map(|(m, e)| m * (e - top).exp()).sum();
+                let value = (top + (sum / divisor).ln()) / t;
+                with(value, moved + rounding * (largest + 1.0 / t.abs()))
+            }
+        }
+    }
+
+    /// The value, which some cells of the group have.
+    fn chosen(&mut self, value: f64, group: &Group) -> f64 {
+        self.choices.extend(group.cells.iter().map(|(_, cell)| side(cell.value - value)));
+        value
+    }
+
+    /// The mean by mass of the k largest values; those that tie for the last places share them.
+    fn top(&mut self, k: usize, group: &Group) -> f64 {
+        let mut ranked = group.cells.clone();
+        ranked.sort_by(|(_, one), (_, other)| other.value.total_cmp(&one.value));
+        let k = k.min(ranked.len());
+        let last = ranked[k - 1].1;
+        let brink = |cell: &Cell| (cell.value - last.value).abs() <= cell.slack + last.slack;
+        let tied: Vec<f64> =
+            ranked.iter().filter(|(_, cell)| brink(cell)).map(|(m, _)| *m).collect();
+        let undecided = ranked.get(k).is_some_and(|(_, next)| brink(next));
+        let alike = group.rough == 0.0 && tied.iter().all(|m| *m == tied[0]);
+        self.unsure |= undecided && !alike;
+        self.chosen(last.value, group);
+        let (mut sum, mut divisor) = (0.0, 0.0);
+        for (m, cell) in &ranked[..k] {
+            sum += m * cell.value;
+            divisor += m;
+        }
+        sum / divisor
+    }
+
+    fn ratio(&mut self, ratio: &Ratio, weights: Vec<Weight>) -> Field {
+        let left = without([true; 3], ratio.over);
+        let (consumed, mut waiting): (Vec<Weight>, Vec<Weight>) =
+            weights.into_iter().partition(|weight| any(both(weight.has, ratio.over)));
+        let mut grid = Grid::new(left, Cell::exactly(0.0));
+        let mut divisors = Grid::new(left, 1.0);
+        let mut counts = Grid::new(left, 1.0);
+        let mut rough = 0.0_f64;
+        each(self.size(left), |to| {
+            let mut sums = Sums::default();
+            let mut sides = Vec::new();
+            self.group(([true; 3], ratio.over), to, |from| {
+                let m = mass(&consumed, from);
+                if m != 0.0 {
+                    let (p, t) = (self.predicted(from).0, self.target(from));
+                    sides.push(if ratio.distance { side(p - t) } else { 0 });
+                    sums.add(m, p, t, ratio);
+                }
+            });
+            self.choices.append(&mut sides);
+            let scored = self.score(ratio, &sums);
+            let absent = ratio.absent != Absent::Keep && sums.target == 0.0;
+            let policy = match ratio.absent {
+                Absent::Skip if absent => Some(Policy::Skip),
+                Absent::Zero if absent => Some(Policy::Zero),
+                _ if scored.divisor == 0.0 => Some(ratio.policy),
+                _ => None,
+            };
+            let skipped = policy == Some(Policy::Skip);
+            counts.set(to, f64::from(u8::from(!skipped)));
+            divisors.set(to, if skipped { 0.0 } else { scored.divisor });
+            rough = rough.max(if scored.divisor == 0.0 { 0.0 } else { scored.rough });
+            grid.set(to, policy.map_or(scored.cell, |policy| self.empty(policy)));
+        });
+        if ratio.carry {
+            waiting.push(divisors);
+        } else {
+            waiting.extend(self.skipped(&counts, left));
+            rough = 0.0;
+        }
+        Field { grid, weights: waiting, rough }
+    }
+
+    /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor).
+    fn score(&mut self, ratio: &Ratio, sums: &Sums) -> Scored {
+        let k = if ratio.formula == Formula::Dice { 2.0 } else { 1.0 };
+        let [a, b] = if ratio.formula == Formula::Tversky { ratio.wrong } else { [1.0, 1.0] };
+        let numerator = k * sums.overlap + ratio.smooth_numerator;
+        let wrong = a * (sums.predicted - sums.overlap) + b * (sums.true_power - sums.overlap);
+        let open = k * sums.overlap + wrong + ratio.smooth_denominator;
+        let brink = (256.0 + sums.cells) * EPS * sums.mass;
+        let (above, below) = (k * brink, (k + 2.0 * a + 2.0 * b) * brink);
+        self.choices.push(side(open - ratio.floor));
+        // A denominator of 0 is a matter of policy.
+        self.unsure |= ratio.floor == 0.0 && open != 0.0 && open.abs() <= below;
+        self.unsure |= ratio.floor == 0.0 && open == 0.0 && sums.predicted != 0.0;
+        let divisor = open.max(ratio.floor);
+        let score = numerator / divisor;
+        let slack = (above + score.abs() * below) / divisor + 4.0 * EPS * (1.0 + score.abs());
+        let floor = ratio.score_floor.unwrap_or(f64::NEG_INFINITY);
+        self.choices.push(side(score - floor));
+        let cell = Cell { value: 1.0 - score.max(floor), slack, refused: false };
+        Scored { cell, divisor, rough: below / divisor }
+    }
+}
+
+struct Scored {
+    cell: Cell,
+    divisor: f64,
+    rough: f64,
+}
+
+/// The sums of a ratio over one group, and how many cells of what mass are in them.
+#[derive(Default)]
+struct Sums {
+    overlap: f64,
+    predicted: f64,
+    true_power: f64,
+    target: f64,
+    cells: f64,
+    mass: f64,
+}
+
+impl Sums {
+    fn add(&mut self, m: f64, p: f64, t: f64, ratio: &Ratio) {
+        let power = |x: f64| if ratio.squared { x * x } else { x };
+        let distance = (power(p) + power(t) - (p - t).abs()) / 2.0;
+        self.overlap += m * if ratio.distance { distance } else { p * t };
+        self.predicted += m * power(p);
+        self.true_power += m * power(t);
+        self.target += m * t;
+        self.cells += 1.0;
+        self.mass += m;
+    }
+}
+
+/// -1, 0 or 1: on which side of 0 a number lies.
+fn side(x: f64) -> i32 {
+    i32::from(x > 0.0) - i32::from(x < 0.0)
+}
