@@ -48,7 +48,7 @@
 //! The aggregates are constructors of [`Reduction`] ([`sum`], [`mean`], [`max`], [`min`], [`power`],
 //! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
 //! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky)), the sources
-//! functions ([`bce`], [`squared`], [`absolute`], [`element`], [`overlap`]). The grammar of the texts is
+//! functions ([`bce`], [`squared`], [`absolute`], [`element()`], [`overlap`]). The grammar of the texts is
 //! in [`text`].
 //!
 //! # The algebra

@@ -3,10 +3,13 @@
 mod display;
 mod focus;
 mod hard;
+mod report;
+
+pub use report::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 
 use ndarray::{Array3, Dimension};
 
-use crate::axis::{Axis, Extents};
+use crate::axis::Axis;
 use crate::batch::{Batch, Float};
 use crate::element::Activation;
 use crate::error::Result;
@@ -15,127 +18,6 @@ use crate::reduction::{max, mean};
 use crate::reference::{parts_of, sum, value_of_part};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
-
-/// Where the value of a loss on a batch comes from, as data; it prints as tables.
-///
-/// ```text
-/// value = Σ class contributions + constant + remainder = Σ image contributions + constant + remainder
-/// ```
-///
-/// A cell contributes its value times the derivative of the loss with respect to it; a cell of a
-/// ratio 1 - N/D contributes its share of (D - N) / D. What scales with nothing is kept apart:
-/// constants of sums, and the remainder (smoothing, floors, policies for empty groups, maps and
-/// aggregates that are not homogeneous of degree one).
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// The loss, as it prints.
-    pub loss: String,
-    /// The value of the loss.
-    pub value: f64,
-    /// The number of classes, pixels and images.
-    pub extents: Extents,
-    /// The extents of the spatial axes.
-    pub spatial: Vec<usize>,
-    /// What happens, in the order of execution.
-    pub steps: Vec<StepReport>,
-    /// One entry per class.
-    pub classes: Vec<ClassReport>,
-    /// One entry per image.
-    pub images: Vec<ImageReport>,
-    /// What constants of sums add.
-    pub constant: f64,
-    /// What stems from no cell and no constant.
-    pub remainder: f64,
-    /// The loss over the cells in which their class is the truth.
-    pub where_true: Option<f64>,
-    /// The classes that are drowned, the worst first.
-    pub drowned: Vec<Drowned>,
-    /// Orders that would show the drowned classes; none if no class is drowned.
-    pub would_show: Vec<Alternative>,
-}
-
-/// A source or a step, and what it leaves.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct StepReport {
-    /// The source or step, as it prints.
-    pub step: String,
-    /// How many sums and quotients hold it.
-    pub depth: usize,
-    /// The axes that it leaves and their extents; none for one number.
-    pub leaves: Vec<(Axis, usize)>,
-    /// The smallest and the largest number by which it divides a group, where it divides.
-    pub divisor: Option<(f64, f64)>,
-}
-
-/// What a class does to the loss.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ClassReport {
-    /// The number of the class.
-    pub class: usize,
-    /// The name of the class, its number unless [`Report::name_classes`] gave another.
-    pub name: String,
-    /// The share of pixels in which the class is the truth: the mean of its target.
-    pub pixels: f64,
-    /// The loss of this class alone: the same order, `weigh(class=[..])` after every source with 1
-    /// for this class and 0 for the others. None if it has no value.
-    pub own: Option<f64>,
-    /// The same, over the cells where the class is the truth: `weigh(positives)` too.
-    pub own_where_true: Option<f64>,
-    /// 2 TP / (2 TP + FP + FN) of hard decisions over the batch; none if nothing is to be counted.
-    pub dice: Option<f64>,
-    /// TP / (TP + FP + FN) of hard decisions over the batch.
-    pub iou: Option<f64>,
-    /// What the cells of the class contribute to the value.
-    pub contribution: f64,
-    /// The contribution, divided by those of all classes.
-    pub share_of_total: f64,
-    /// Σ |gradient| over the predictions of the class, divided by that of all classes.
-    pub share_of_gradient: f64,
-}
-
-/// What an image does to the loss.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ImageReport {
-    /// The number of the image.
-    pub image: usize,
-    /// The loss of a batch of this image alone. None if it has no value.
-    pub own: Option<f64>,
-    /// What the cells of the image contribute to the value.
-    pub contribution: f64,
-    /// The contribution, divided by those of all images.
-    pub share_of_total: f64,
-    /// Σ |gradient| over the predictions of the image, divided by that of all images.
-    pub share_of_gradient: f64,
-}
-
-/// A class whose loss is high where it is the truth, while it makes little of the total.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Drowned {
-    /// The number of the class.
-    pub class: usize,
-    /// Its loss where it is the truth, divided by that of all classes where they are the truth: at
-    /// least 2.
-    pub times: f64,
-    /// Its share of the total, less than one class in C would have.
-    pub share_of_total: f64,
-}
-
-/// Another order for the same prediction.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Alternative {
-    /// The loss, as it prints.
-    pub loss: String,
-    /// Its value.
-    pub value: f64,
-    /// The share of the most drowned class.
-    pub share_of_total: f64,
-}
 
 impl Loss {
     /// Where the value of the loss on a batch comes from.
@@ -383,14 +265,4 @@ fn total(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
 
 fn share((cells, all): &(Array3<f64>, f64), axis: Axis, place: usize) -> f64 {
     if *all == 0.0 { 0.0 } else { total(cells, axis, place) / all }
-}
-
-impl Report {
-    /// Names the classes.
-    pub fn name_classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        for (class, name) in self.classes.iter_mut().zip(names) {
-            class.name = name.into();
-        }
-        self
-    }
 }

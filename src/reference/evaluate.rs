@@ -2,8 +2,10 @@
 
 use ndarray::{Array3, Axis as Dim};
 
+use super::activation::{Activated, Slope};
 use super::data::Data;
-use super::element::{Activated, Slope, evaluate as evaluate_element};
+use super::element::evaluate as evaluate_element;
+use super::outline::{Evaluation, gather_live, spread_live, weights_named};
 use super::region::{Divided, divide};
 use super::step::{Stepped, take};
 use crate::axis::{Axes, Axis};
@@ -14,8 +16,6 @@ use crate::loss::{Loss, Map, Node};
 use crate::reduction::Step;
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
-
-type Shape = (usize, usize, usize);
 
 /// A node that was evaluated: its field, and what the way back needs.
 pub(super) struct Evaluated<'l> {
@@ -33,7 +33,7 @@ pub(super) enum How<'l> {
     Region {
         activated: Activated,
         classes: Vec<usize>,
-        divided: Divided,
+        divided: Box<Divided>,
     },
     Step {
         input: Box<Evaluated<'l>>,
@@ -84,95 +84,8 @@ pub(super) fn evaluate_part<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evalu
     evaluation.node(loss, &live)
 }
 
-/// Collects every weight that a loss names.
-fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
-    match loss.node() {
-        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
-        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
-        Node::Region { overlap, .. } => {
-            named.extend(overlap.steps.iter().filter_map(|step| match step {
-                Before::Weigh(weight) => Some(weight),
-                Before::Select(_) => None,
-            }));
-        }
-        _ => {}
-    }
-    loss.node().children().for_each(|child| weights_named(child, named));
-}
-
-struct Evaluation<'d, 'b> {
-    data: &'d Data<'b>,
-}
-
 impl Evaluation<'_, '_> {
-    fn shape(&self, axes: Axes, classes: &[usize]) -> Shape {
-        let (_, pixel, image) = self.data.extents.shape(axes);
-        (if axes.contains(Axis::Class) { classes.len() } else { 1 }, pixel, image)
-    }
-
-    /// The axes and the classes of the field of a loss.
-    fn outline(&self, loss: &Loss) -> Result<(Axes, Vec<usize>)> {
-        let axes = loss.axes(&|weight| self.data.axes(weight));
-        if !axes.contains(Axis::Class) {
-            return Ok((axes, Vec::new()));
-        }
-        let all = || (0..self.data.extents.class).collect();
-        let classes = match loss.node() {
-            Node::Element(_) | Node::TooDeep => all(),
-            Node::Region { overlap, .. } => self.selected(overlap)?,
-            Node::Select(child, list) => {
-                let (_, classes) = self.outline(child)?;
-                self.select(&classes, list)?
-            }
-            node => {
-                // A weight with a class axis widens a field that lacks one to all classes.
-                let mut found: Option<Vec<usize>> = None;
-                for child in node.children() {
-                    let (axes, classes) = self.outline(child)?;
-                    if !axes.contains(Axis::Class) {
-                        continue;
-                    }
-                    if found.as_ref().is_some_and(|found| *found != classes) {
-                        return Err(Error::new(
-                            ErrorKind::Order,
-                            format!("order: the terms of `{loss}` have different classes"),
-                        ));
-                    }
-                    found = Some(classes);
-                }
-                found.unwrap_or_else(all)
-            }
-        };
-        Ok((axes, classes))
-    }
-
-    fn select(&self, classes: &[usize], list: &[usize]) -> Result<Vec<usize>> {
-        let mut kept: Vec<usize> = list.to_vec();
-        kept.sort_unstable();
-        kept.dedup();
-        match kept.iter().find(|class| !classes.contains(class)) {
-            None => Ok(kept),
-            Some(class) => Err(Error::new(
-                ErrorKind::Order,
-                format!(
-                    "order: select names class {class}; there are {} classes, left are {classes:?}",
-                    self.data.extents.class
-                ),
-            )),
-        }
-    }
-
-    fn selected(&self, overlap: &Overlap) -> Result<Vec<usize>> {
-        let mut classes: Vec<usize> = (0..self.data.extents.class).collect();
-        for step in &overlap.steps {
-            if let Before::Select(list) = step {
-                classes = self.select(&classes, list)?;
-            }
-        }
-        Ok(classes)
-    }
-
-    fn node<'l>(&self, loss: &'l Loss, live: &Array3<bool>) -> Result<Evaluated<'l>> {
+    pub(super) fn node<'l>(&self, loss: &'l Loss, live: &Array3<bool>) -> Result<Evaluated<'l>> {
         let evaluated = |field, how| Evaluated { loss, field, how };
         match loss.node() {
             Node::Element(element) => self.element(loss, element, live),
@@ -240,7 +153,7 @@ impl Evaluation<'_, '_> {
     ) -> Result<Evaluated<'l>> {
         let classes: Vec<usize> = (0..self.data.extents.class).collect();
         let mut field = self.source(classes);
-        let live = self.read(live, &field);
+        let live = read(live, &field);
         let activation = element.activation();
         let activated = Activated::new(activation, &self.data.prediction);
         let unit = matches!(element, Element::Bce(_)) || activation != Activation::Identity;
@@ -262,7 +175,7 @@ impl Evaluation<'_, '_> {
         for step in &overlap.steps {
             match step {
                 Before::Weigh(weight) => {
-                    like.weights.push(self.data.weight(weight, &like.classes)?)
+                    like.weights.push(self.data.weight(weight, &like.classes)?);
                 }
                 Before::Select(list) => {
                     let kept = self.select(&like.classes, list)?;
@@ -273,7 +186,7 @@ impl Evaluation<'_, '_> {
                 }
             }
         }
-        let read = self.read(&spread_live(live, like.value.dim()), &like);
+        let read = read(&spread_live(live, like.value.dim()), &like);
         let mut everywhere = Array3::from_elem(self.data.extents.shape(Axes::ALL), false);
         for (row, &class) in read.outer_iter().zip(&like.classes) {
             everywhere.index_axis_mut(Dim(0), class).assign(&row);
@@ -288,7 +201,11 @@ impl Evaluation<'_, '_> {
         let classes = like.classes.clone();
         let mut divided = divide(region, axes, &like, (&p, &t), live)?;
         let field = std::mem::replace(&mut divided.field, self.source(Vec::new()));
-        Ok(Evaluated { loss, field, how: How::Region { activated, classes, divided } })
+        Ok(Evaluated {
+            loss,
+            field,
+            how: How::Region { activated, classes, divided: Box::new(divided) },
+        })
     }
 
     /// The empty field of a source: all axes, and the weight of the ignored label.
@@ -301,14 +218,6 @@ impl Evaluation<'_, '_> {
             value: Array3::zeros(shape),
             weights: self.data.kept().into_iter().collect(),
         }
-    }
-
-    /// The cells of a source that are live and have mass.
-    fn read(&self, live: &Array3<bool>, field: &Field) -> Array3<bool> {
-        let masses = mass(&field.weights, field.value.dim());
-        let mut read = live.clone();
-        read.zip_mut_with(&masses, |live, &mass| *live = *live && mass != 0.0);
-        read
     }
 
     /// The child of a scale or weigh node, and its weight over the classes of the result.
@@ -347,78 +256,13 @@ impl Evaluation<'_, '_> {
         }
         Ok(mass(&weights, field.value.dim()))
     }
+}
 
-    fn sum<'l>(
-        &self,
-        loss: &'l Loss,
-        terms: &'l [(f64, Loss)],
-        constant: f64,
-        live: &Array3<bool>,
-    ) -> Result<Evaluated<'l>> {
-        let mut inputs = Vec::new();
-        for (coefficient, term) in terms {
-            let (axes, classes) = self.outline(term)?;
-            // A coefficient of 0 reads nothing.
-            let live = live.mapv(|live| live && *coefficient != 0.0);
-            inputs.push((
-                *coefficient,
-                self.node(term, &gather_live(&live, self.shape(axes, &classes)))?,
-            ));
-        }
-        let (axes, classes) = self.outline(loss)?;
-        let shape = self.shape(axes, &classes);
-        let mut value = Array3::from_elem(shape, constant);
-        for (coefficient, input) in &inputs {
-            value.zip_mut_with(&spread(&input.field.value, shape), |total, &v| {
-                *total += weighted(*coefficient, v);
-            });
-        }
-        let weights = common_weights(loss, inputs.iter().map(|(_, input)| &input.field))?;
-        let field = Field { axes, extents: self.data.extents, classes, value, weights };
-        Ok(Evaluated { loss, field, how: How::Sum { inputs, constant } })
-    }
-
-    fn quotient<'l>(
-        &self,
-        loss: &'l Loss,
-        over: &'l Loss,
-        under: &'l Loss,
-        live: &Array3<bool>,
-    ) -> Result<Evaluated<'l>> {
-        let below = |child| {
-            let (axes, classes) = self.outline(child)?;
-            self.node(child, &gather_live(live, self.shape(axes, &classes)))
-        };
-        let (over, under) = (below(over)?, below(under)?);
-        let (axes, classes) = self.outline(loss)?;
-        let shape = self.shape(axes, &classes);
-        let weights = common_weights(loss, [&over.field, &under.field].into_iter())?;
-        let mut field = Field {
-            axes,
-            extents: self.data.extents,
-            classes,
-            value: spread(&over.field.value, shape).to_owned(),
-            weights,
-        };
-        let masses = field.mass();
-        for (cell, &denominator) in spread(&under.field.value, shape).indexed_iter() {
-            let read = live[cell] && masses[cell] != 0.0;
-            if read && denominator == 0.0 {
-                let place = field.place(cell);
-                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
-                return Err(Error::new(
-                    ErrorKind::Empty,
-                    format!("quotient `{loss}`: the denominator{at} is 0"),
-                ));
-            }
-            field.value[cell] = if read { field.value[cell] / denominator } else { 0.0 };
-        }
-        Ok(Evaluated {
-            loss,
-            field,
-            how: How::Quotient { over: Box::new(over), under: Box::new(under) },
-        })
-    }
+/// The cells of a source that are live and have mass.
+fn read(live: &Array3<bool>, field: &Field) -> Array3<bool> {
+    let mut read = live.clone();
+    read.zip_mut_with(&field.mass(), |live, &mass| *live = *live && mass != 0.0);
+    read
 }
 
 /// The field repeated along the axes that it lacks of the outline.
@@ -471,57 +315,4 @@ fn mapped(field: &Field, map: Map, live: &Array3<bool>) -> Result<(Field, Array3
         };
     }
     Ok((field, derivative))
-}
-
-/// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
-/// broadcast along an axis takes on the weights of that axis.
-fn common_weights<'f>(
-    loss: &Loss,
-    fields: impl Iterator<Item = &'f Field> + Clone,
-) -> Result<Vec<Carried>> {
-    let mut common: Vec<Carried> = Vec::new();
-    for field in fields.clone() {
-        let mut unmatched = common.clone();
-        for weight in &field.weights {
-            match unmatched.iter().position(|known| known == weight) {
-                Some(place) => drop(unmatched.remove(place)),
-                None => common.push(weight.clone()),
-            }
-        }
-    }
-    for field in fields {
-        let mut own = field.weights.clone();
-        for weight in &common {
-            if let Some(place) = own.iter().position(|known| known == weight) {
-                own.remove(place);
-            } else if field.axes.contains_all(weight.axes) {
-                return Err(Error::new(
-                    ErrorKind::Weight,
-                    format!(
-                        "sum: the terms of `{loss}` carry different weights (`{}` is not on all of \
-                         them); weigh the sum instead",
-                        weight.name
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(common)
-}
-
-/// What is live in a group is live in each of its cells.
-fn spread_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
-    spread(live, shape).to_owned()
-}
-
-/// A cell is live if it is live anywhere along the axes in which `shape` has extent 1.
-fn gather_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
-    let mut gathered = live.clone();
-    for (axis, extent) in [shape.0, shape.1, shape.2].into_iter().enumerate() {
-        if extent == 1 && gathered.shape()[axis] != 1 {
-            let any = gathered.fold_axis(Dim(axis), false, |any, &live| *any || live);
-            gathered = any.insert_axis(Dim(axis));
-        }
-    }
-    gathered
 }

@@ -4,10 +4,14 @@
 //! read, not to be fast. A node is evaluated after its children. Downwards goes what is *live*: the
 //! cells that some later step reads; a cell of mass 0 is never read. Upwards comes the field.
 
+mod activation;
+mod check;
+mod combine;
 mod data;
 mod element;
 mod equivalence;
 mod evaluate;
+mod outline;
 mod pull;
 mod reduce;
 mod region;
@@ -15,6 +19,7 @@ mod step;
 mod sum;
 mod trace;
 mod value;
+mod weight;
 
 pub(crate) use data::Cells;
 pub use equivalence::{Equivalence, Factor, Setting, Witness};

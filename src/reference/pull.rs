@@ -53,7 +53,7 @@ impl Evaluated<'_> {
                             product(&spread(adjoint, shape).to_owned(), &divided.derivative);
                         let slope = all_classes(&slope, classes, gradient.dim());
                         let with_respect_to_p =
-                            slope.mapv(|p| super::element::Slope { p, ..Default::default() });
+                            slope.mapv(|p| super::activation::Slope { p, ..Default::default() });
                         let ones = Array3::from_elem(gradient.dim(), 1.0);
                         activated.pull(&with_respect_to_p, &ones, gradient);
                     }

@@ -62,7 +62,7 @@ impl Reduction {
             let Stepped { field: after, derivative, .. } = stepped(&field, step, axes)?;
             let derivative = spread(&derivative, coefficients.dim());
             coefficients.zip_mut_with(&derivative, |coefficient, &d| {
-                *coefficient = weighted(*coefficient, d)
+                *coefficient = weighted(*coefficient, d);
             });
             field = after;
         }
@@ -86,7 +86,7 @@ fn class_weight(field: &Field, weight: &Weight) -> Result<Carried> {
             format!("weight `{weight}`: needs a batch; a field alone knows only class weights"),
         ));
     };
-    super::data::check_classes(&format!("weight `{weight}`"), list.len(), field.extents.class)?;
+    super::weight::check_classes(&format!("weight `{weight}`"), list.len(), field.extents.class)?;
     let axes = crate::axis::Axis::Class.into();
     let shape = field.extents.shape(axes);
     let value = Array3::from_shape_fn(shape, |(class, ..)| list[class]);

@@ -73,7 +73,9 @@ fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
         | How::Map { input, .. }
         | How::Select { input, .. } => collect(input, depth, nodes),
         How::Sum { inputs, .. } => {
-            inputs.iter().for_each(|(_, input)| collect(input, depth + 1, nodes));
+            for (_, input) in inputs {
+                collect(input, depth + 1, nodes);
+            }
         }
         How::Quotient { over, under } => {
             collect(over, depth + 1, nodes);

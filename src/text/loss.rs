@@ -2,19 +2,19 @@
 
 use std::str::FromStr;
 
+use super::bce::bce_options;
 use super::cursor::Cursor;
-use super::reduction::{AGGREGATES, EMPTY, over, step};
+use super::ratio::{RATIOS, ratio};
+use super::reduction::{AGGREGATES, step};
 use super::weight::weight;
-use crate::element::{Activation, Bce, Smoothing};
+use crate::element::Activation;
 use crate::error::{Error, Result};
 use crate::loss::{Loss, Map, Node, absolute, bce, squared};
 use crate::reduction::Reduction;
-use crate::region::{Absent, Overlap, Ratio, SoftOverlap, overlap};
+use crate::region::{Overlap, overlap};
 
 /// How deep parentheses may nest in a text.
 const MOST_PARENTHESES: usize = 64;
-
-const RATIOS: [&str; 3] = ["dice", "jaccard", "tversky"];
 
 impl FromStr for Loss {
     type Err = Error;
@@ -66,7 +66,7 @@ fn sum(cursor: &mut Cursor<'_>, depth: usize) -> Result<Loss> {
                 });
             }
             None if parts == 1 || total.is_some() || constant == 0.0 => {
-                constant += term.coefficient
+                constant += term.coefficient;
             }
             None => return Err(cursor.error_at(at, "two numbers; write their sum")),
         }
@@ -180,33 +180,6 @@ fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     Ok(Head::Loss(loss))
 }
 
-fn bce_options(cursor: &mut Cursor<'_>, activation: Activation) -> Result<Bce> {
-    const SMOOTHING: [(&str, fn(f64) -> Smoothing); 3] =
-        [("half", Smoothing::Half), ("classes", Smoothing::Classes), ("flip", Smoothing::Flip)];
-    let mut options = Bce::new(activation);
-    let known = ["clip", "epsilon", "log_floor", "positive", "smoothing"];
-    cursor.options(&known, |cursor, key| {
-        match key {
-            "clip" => options.clip = Some(cursor.equals_number()?),
-            "epsilon" => options.epsilon = Some(cursor.equals_number()?),
-            "log_floor" => options.log_floor = Some(cursor.equals_number()?),
-            "positive" => {
-                cursor.expect('=')?;
-                options.positive = Some(cursor.list(|cursor| cursor.number("a number"))?);
-            }
-            _ => {
-                cursor.expect('=')?;
-                let convention = cursor.one_of("a convention", &SMOOTHING)?;
-                cursor.expect('(')?;
-                options.smoothing = Some(convention(cursor.number("a number")?));
-                cursor.expect(')')?;
-            }
-        }
-        Ok(())
-    })?;
-    Ok(options)
-}
-
 /// Reads one step and puts it behind `head`.
 fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
     let at = cursor.at();
@@ -290,69 +263,4 @@ fn map(cursor: &mut Cursor<'_>) -> Result<Map> {
     };
     cursor.expect(')')?;
     Ok(map)
-}
-
-fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
-    const SOFT: [(&str, SoftOverlap); 2] =
-        [("product", SoftOverlap::Product), ("distance", SoftOverlap::Distance)];
-    const ABSENT: [(&str, Absent); 3] =
-        [("keep", Absent::Keep), ("skip", Absent::Skip), ("zero", Absent::Zero)];
-    const KEYS: [&str; 12] = [
-        "smooth",
-        "smooth_numerator",
-        "smooth_denominator",
-        "floor",
-        "score_floor",
-        "exponent",
-        "soft",
-        "absent",
-        "carry",
-        "empty",
-        "fp",
-        "fn",
-    ];
-    // Jaccard with weights of its own is called Tversky.
-    let known = if name == "jaccard" { &KEYS[..10] } else { &KEYS[..] };
-    cursor.expect('(')?;
-    let mut ratio = Ratio::over(over(cursor)?);
-    cursor.options(known, |cursor, key| {
-        match key {
-            "carry" => {
-                ratio.carry = true;
-                return Ok(());
-            }
-            "soft" => {
-                cursor.expect('=')?;
-                ratio.soft = cursor.one_of("a soft overlap", &SOFT)?;
-                return Ok(());
-            }
-            "absent" => {
-                cursor.expect('=')?;
-                ratio.absent = cursor.one_of("a rule", &ABSENT)?;
-                return Ok(());
-            }
-            "empty" => {
-                cursor.expect('=')?;
-                ratio.empty = cursor.one_of("a policy", &EMPTY)?;
-                return Ok(());
-            }
-            _ => {}
-        }
-        let number = cursor.equals_number()?;
-        match key {
-            "smooth" => {
-                ratio.smooth_numerator = number;
-                ratio.smooth_denominator = number;
-            }
-            "smooth_numerator" => ratio.smooth_numerator = number,
-            "smooth_denominator" => ratio.smooth_denominator = number,
-            "floor" => ratio.floor = number,
-            "score_floor" => ratio.score_floor = Some(number),
-            "exponent" => ratio.exponent = number,
-            "fp" => ratio.false_positive = number,
-            _ => ratio.false_negative = number,
-        }
-        Ok(())
-    })?;
-    Ok(ratio)
 }

@@ -23,7 +23,9 @@
 //! `>` binds tighter than `*` and `/`, then `+` and `-`; in a sum, a loss with steps stands in
 //! parentheses. White space is free.
 
+mod bce;
 mod cursor;
 mod loss;
+mod ratio;
 mod reduction;
 mod weight;

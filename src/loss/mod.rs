@@ -1,13 +1,15 @@
 //! The loss as an expression: sources, weights, maps, steps, sums and quotients.
 
-use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+mod arithmetic;
+mod display;
+
+pub(crate) use display::list_classes;
+
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Bce, Element, ElementFormula};
 use crate::error::{Error, ErrorKind, Result};
-use crate::notation::Number;
 use crate::reduction::{Reduction, Step};
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
@@ -226,21 +228,6 @@ impl Loss {
             Node::TooDeep => Axes::NONE,
         }
     }
-
-    /// The terms and the constant of the sum that this loss is.
-    fn into_terms(self) -> (Vec<(f64, Self)>, f64) {
-        match &*self.node {
-            Node::Sum { terms, constant } => (terms.clone(), *constant),
-            _ => (vec![(1.0, self)], 0.0),
-        }
-    }
-
-    fn from_terms(terms: Vec<(f64, Self)>, constant: f64) -> Self {
-        match (&terms[..], constant) {
-            ([(1.0, loss)], 0.0) => loss.clone(),
-            _ => Self::new(Node::Sum { terms, constant }),
-        }
-    }
 }
 
 impl Node {
@@ -262,176 +249,5 @@ impl Node {
 impl PartialEq for Loss {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.node, &other.node) || self.to_string() == other.to_string()
-    }
-}
-
-impl Add for Loss {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        let (mut terms, constant) = self.into_terms();
-        let (more, another) = other.into_terms();
-        terms.extend(more);
-        Self::from_terms(terms, constant + another)
-    }
-}
-
-impl Mul<f64> for Loss {
-    type Output = Self;
-
-    fn mul(self, factor: f64) -> Self {
-        let (mut terms, constant) = self.into_terms();
-        terms.iter_mut().for_each(|(coefficient, _)| *coefficient *= factor);
-        Self::from_terms(terms, constant * factor)
-    }
-}
-
-impl Add<f64> for Loss {
-    type Output = Self;
-
-    fn add(self, number: f64) -> Self {
-        let (terms, constant) = self.into_terms();
-        Self::from_terms(terms, constant + number)
-    }
-}
-
-impl Sub for Loss {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        self + -other
-    }
-}
-
-impl Sub<f64> for Loss {
-    type Output = Self;
-
-    fn sub(self, number: f64) -> Self {
-        self + -number
-    }
-}
-
-impl Neg for Loss {
-    type Output = Self;
-
-    fn neg(self) -> Self {
-        self * -1.0
-    }
-}
-
-impl Mul<Loss> for f64 {
-    type Output = Loss;
-
-    fn mul(self, loss: Loss) -> Loss {
-        loss * self
-    }
-}
-
-impl Add<Loss> for f64 {
-    type Output = Loss;
-
-    fn add(self, loss: Loss) -> Loss {
-        loss + self
-    }
-}
-
-impl Sub<Loss> for f64 {
-    type Output = Loss;
-
-    fn sub(self, loss: Loss) -> Loss {
-        -loss + self
-    }
-}
-
-/// A general ratio: any reduced expression over any other. A denominator of 0 is an error.
-impl Div for Loss {
-    type Output = Self;
-
-    fn div(self, under: Self) -> Self {
-        Self::new(Node::Quotient(self, under))
-    }
-}
-
-pub(crate) fn list_classes(classes: &[usize]) -> String {
-    let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-    format!("[{}]", classes.join(", "))
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.node {
-            Node::Element(element) => write!(f, "{element}"),
-            Node::Region { overlap, region } => write!(f, "{overlap} > {region}"),
-            Node::Step(child, _)
-            | Node::Scale(child, _)
-            | Node::Weigh(child, _)
-            | Node::Map(child, _)
-            | Node::Select(child, _) => {
-                if matches!(*child.node, Node::Sum { .. } | Node::Quotient(..)) {
-                    write!(f, "({child}) > {}", self.step_text())
-                } else {
-                    write!(f, "{child} > {}", self.step_text())
-                }
-            }
-            Node::Sum { terms, constant } => sum(f, terms, *constant),
-            Node::Quotient(over, under) => write!(f, "{} / {}", operand(over), operand(under)),
-            Node::TooDeep => f.write_str("(nested too deep)"),
-        }
-    }
-}
-
-impl Loss {
-    /// What the outermost step of a chain prints as; the whole text where there is no chain.
-    pub(crate) fn step_text(&self) -> String {
-        match &*self.node {
-            Node::Step(_, step) => step.to_string(),
-            Node::Scale(_, weight) => format!("scale({weight})"),
-            Node::Weigh(_, weight) => format!("weigh({weight})"),
-            Node::Map(_, Map::NegativeLog) => "map(-ln(x))".into(),
-            Node::Map(_, Map::Power(g)) => format!("map(x^{})", Number(*g)),
-            Node::Select(_, classes) => format!("select({})", list_classes(classes)),
-            _ => self.to_string(),
-        }
-    }
-}
-
-/// A loss as it stands in a sum or a quotient: in parentheses, unless it is a source alone.
-fn operand(loss: &Loss) -> String {
-    if matches!(*loss.node, Node::Element(_)) { loss.to_string() } else { format!("({loss})") }
-}
-
-fn sum(f: &mut fmt::Formatter<'_>, terms: &[(f64, Loss)], constant: f64) -> fmt::Result {
-    // `1 - (..)` reads better than `-1 * (..) + 1`.
-    let leads = constant != 0.0 && terms.first().is_none_or(|(first, _)| *first < 0.0);
-    let mut first = true;
-    if leads || terms.is_empty() {
-        write!(f, "{}", Number(constant))?;
-        first = false;
-    }
-    for (coefficient, loss) in terms {
-        let sign = match (first, *coefficient < 0.0) {
-            (true, _) => "",
-            (false, true) => " - ",
-            (false, false) => " + ",
-        };
-        let factor = if first { *coefficient } else { coefficient.abs() };
-        f.write_str(sign)?;
-        if factor == 1.0 {
-            f.write_str(&operand(loss))?;
-        } else {
-            write!(f, "{} * {}", Number(factor), operand(loss))?;
-        }
-        first = false;
-    }
-    if !leads && constant != 0.0 {
-        let sign = if constant < 0.0 { '-' } else { '+' };
-        write!(f, " {sign} {}", Number(constant.abs()))?;
-    }
-    Ok(())
-}
-
-impl fmt::Debug for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Loss({self})")
     }
 }

@@ -1,13 +1,16 @@
 //! Overlap sources and the ratios that stand on them: Dice, Jaccard, Tversky and the user's own.
 
-use std::fmt;
+mod display;
+mod ratio;
+
+pub use ratio::{Absent, Ratio, SoftOverlap};
+
 use std::sync::Arc;
 
 use crate::axis::Axes;
 use crate::element::Activation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::{Loss, Node, list_classes};
-use crate::notation::{Number, call};
+use crate::loss::{Loss, Node};
 use crate::reduction::{Empty, Over};
 use crate::weight::Weight;
 
@@ -55,152 +58,6 @@ pub(crate) enum Before {
 /// ```
 pub fn overlap(activation: Activation) -> Overlap {
     Overlap { activation, steps: Vec::new() }
-}
-
-/// Where a ratio stands, and every slot of it.
-///
-/// With TP, FP and FN the sums of the overlap's terms by mass over the axes, a and b the weights of
-/// false positives and false negatives, k = 2 for Dice and 1 for Jaccard and Tversky:
-///
-/// ```text
-/// N = k TP + sn    D = max(k TP + a FP + b FN + sd, floor)    loss = 1 - max(N / D, score_floor)
-/// ```
-///
-/// With a = b = 1 the denominator of Dice is Σp^e + Σt^e + sd.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ratio {
-    pub(crate) over: Over,
-    pub(crate) smooth_numerator: f64,
-    pub(crate) smooth_denominator: f64,
-    pub(crate) floor: f64,
-    pub(crate) score_floor: Option<f64>,
-    pub(crate) exponent: f64,
-    pub(crate) soft: SoftOverlap,
-    pub(crate) false_positive: f64,
-    pub(crate) false_negative: f64,
-    pub(crate) absent: Absent,
-    pub(crate) empty: Empty,
-    pub(crate) carry: bool,
-}
-
-/// What the true-positive term of a cell is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum SoftOverlap {
-    /// p t.
-    #[default]
-    Product,
-    /// (p^e + t^e - |p - t|) / 2 (MONAI's `soft_label`, SMP). The derivative of |p - t| at p = t is
-    /// taken to be 0.
-    Distance,
-}
-
-/// What a group is worth whose target sums to 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Absent {
-    /// What the formula gives.
-    #[default]
-    Keep,
-    /// No mass in later steps.
-    Skip,
-    /// 0, and it counts.
-    Zero,
-}
-
-impl Ratio {
-    /// The ratio over the axes, without smoothing, floors or policies.
-    pub fn over(over: impl Into<Over>) -> Self {
-        Self {
-            over: over.into(),
-            smooth_numerator: 0.0,
-            smooth_denominator: 0.0,
-            floor: 0.0,
-            score_floor: None,
-            exponent: 1.0,
-            soft: SoftOverlap::default(),
-            false_positive: 1.0,
-            false_negative: 1.0,
-            absent: Absent::default(),
-            empty: Empty::default(),
-            carry: false,
-        }
-    }
-
-    /// Adds the same number to numerator and denominator. Text: `smooth=1`.
-    pub fn smooth(self, smooth: f64) -> Self {
-        self.smooth_numerator(smooth).smooth_denominator(smooth)
-    }
-
-    /// Adds to the numerator. Text: `smooth_numerator=1`.
-    pub fn smooth_numerator(mut self, smooth: f64) -> Self {
-        self.smooth_numerator = smooth;
-        self
-    }
-
-    /// Adds to the denominator. Text: `smooth_denominator=1`.
-    pub fn smooth_denominator(mut self, smooth: f64) -> Self {
-        self.smooth_denominator = smooth;
-        self
-    }
-
-    /// Keeps the denominator at least this large. Text: `floor=1e-7`.
-    pub fn floor(mut self, floor: f64) -> Self {
-        self.floor = floor;
-        self
-    }
-
-    /// Keeps the score N / D at least this large. Text: `score_floor=1e-7`.
-    pub fn score_floor(mut self, floor: f64) -> Self {
-        self.score_floor = Some(floor);
-        self
-    }
-
-    /// Raises p and t to this power in the denominator (Milletari et al. 2016: 2). Text: `exponent=2`.
-    pub fn exponent(mut self, exponent: f64) -> Self {
-        self.exponent = exponent;
-        self
-    }
-
-    /// Chooses the soft overlap. Text: `soft=distance`.
-    pub fn soft(mut self, soft: SoftOverlap) -> Self {
-        self.soft = soft;
-        self
-    }
-
-    /// Weighs false positives. Text: `fp=0.3`.
-    pub fn false_positive(mut self, weight: f64) -> Self {
-        self.false_positive = weight;
-        self
-    }
-
-    /// Weighs false negatives. Text: `fn=0.7`.
-    pub fn false_negative(mut self, weight: f64) -> Self {
-        self.false_negative = weight;
-        self
-    }
-
-    /// Names what a group is worth whose target sums to 0. Text: `absent=skip`.
-    pub fn absent(mut self, absent: Absent) -> Self {
-        self.absent = absent;
-        self
-    }
-
-    /// Names what a group is worth whose denominator is 0. Text: `empty=zero`.
-    pub fn empty(mut self, empty: Empty) -> Self {
-        self.empty = empty;
-        self
-    }
-
-    /// Leaves the denominator behind as mass. Text: `carry`.
-    pub fn carry(mut self) -> Self {
-        self.carry = true;
-        self
-    }
-}
-
-impl<T: Into<Over>> From<T> for Ratio {
-    fn from(over: T) -> Self {
-        Self::over(over)
-    }
 }
 
 /// The sums of an overlap over one group.
@@ -348,66 +205,5 @@ impl Region {
             );
         }
         self.over(Axes::ALL).map(drop)
-    }
-}
-
-impl fmt::Display for Overlap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "overlap({})", self.activation)?;
-        self.steps.iter().try_for_each(|step| match step {
-            Before::Weigh(weight) => write!(f, " > weigh({weight})"),
-            Before::Select(classes) => write!(f, " > select({})", list_classes(classes)),
-        })
-    }
-}
-
-impl fmt::Display for Region {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ratio { smooth_numerator, smooth_denominator, floor, score_floor, .. } = self.ratio;
-        let Ratio { exponent, false_positive, false_negative, .. } = self.ratio;
-        let tversky = matches!(self.formula, Formula::Tversky)
-            && (false_positive != 1.0 || false_negative != 1.0);
-        let name = match &self.formula {
-            Formula::Dice => "dice",
-            Formula::Tversky if tversky => "tversky",
-            Formula::Tversky => "jaccard",
-            Formula::Own { name, .. } => name,
-        };
-        let mut options = Vec::new();
-        let mut number = |key: &str, value: f64, default: f64| {
-            if value != default {
-                options.push(format!("{key}={}", Number(value)));
-            }
-        };
-        // A Tversky ratio prints both weights, even where one of them is 1.
-        let default = if tversky { f64::NAN } else { 1.0 };
-        number("fp", false_positive, default);
-        number("fn", false_negative, default);
-        if smooth_numerator == smooth_denominator {
-            number("smooth", smooth_numerator, 0.0);
-        } else {
-            number("smooth_numerator", smooth_numerator, 0.0);
-            number("smooth_denominator", smooth_denominator, 0.0);
-        }
-        number("floor", floor, 0.0);
-        if let Some(floor) = score_floor {
-            number("score_floor", floor, f64::NAN);
-        }
-        number("exponent", exponent, 1.0);
-        if self.ratio.soft == SoftOverlap::Distance {
-            options.push("soft=distance".into());
-        }
-        match self.ratio.absent {
-            Absent::Keep => {}
-            Absent::Skip => options.push("absent=skip".into()),
-            Absent::Zero => options.push("absent=zero".into()),
-        }
-        if self.ratio.carry {
-            options.push("carry".into());
-        }
-        if self.ratio.empty != Empty::default() {
-            options.push(format!("empty={}", self.ratio.empty));
-        }
-        call(f, name, self.ratio.over, &options)
     }
 }

@@ -1,0 +1,160 @@
+//! Activations: what a prediction means, and how a value's slope comes back to it.
+
+use ndarray::{Array3, ArrayView1, Axis, Zip};
+
+use super::sum::sum;
+use crate::element::Activation;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A prediction after its activation: p, ln p and ln(1 - p) of every cell.
+pub(super) struct Activated {
+    activation: Activation,
+    /// The prediction before the activation.
+    x: Array3<f64>,
+    pub(super) p: Array3<f64>,
+    pub(super) ln_p: Array3<f64>,
+    pub(super) ln_q: Array3<f64>,
+}
+
+/// The derivatives of a value with respect to p, to ln p and to ln(1 - p): a formula uses those in
+/// which it is exact.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Slope {
+    pub(super) p: f64,
+    pub(super) ln_p: f64,
+    pub(super) ln_q: f64,
+}
+
+/// ln(1 + e^x).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// ln Σ e^x.
+fn log_sum_exp(logits: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return largest;
+    }
+    largest + sum(logits.map(|x| (x - largest).exp())).ln()
+}
+
+impl Activated {
+    pub(super) fn new(activation: Activation, x: &Array3<f64>) -> Self {
+        let x = x.clone();
+        let by_logits = |ln_p: Array3<f64>, ln_q: Array3<f64>| (ln_p.mapv(f64::exp), ln_p, ln_q);
+        let by_p = |p: Array3<f64>| {
+            let (ln_p, ln_q) = (p.mapv(f64::ln), p.mapv(|p| (-p).ln_1p()));
+            (p, ln_p, ln_q)
+        };
+        let (p, ln_p, ln_q) = match activation {
+            Activation::Probability | Activation::Identity => by_p(x.clone()),
+            Activation::Sigmoid => by_logits(x.mapv(|x| -softplus(-x)), x.mapv(|x| -softplus(x))),
+            Activation::Softmax => {
+                let over_classes = |formula: fn(ArrayView1<'_, f64>, usize) -> f64| {
+                    let mut result = x.clone();
+                    Zip::from(result.lanes_mut(Axis(0))).and(x.lanes(Axis(0))).for_each(
+                        |mut result, x| {
+                            for (class, value) in result.iter_mut().enumerate() {
+                                *value = formula(x, class);
+                            }
+                        },
+                    );
+                    result
+                };
+                by_logits(
+                    over_classes(|x, class| x[class] - log_sum_exp(x.iter().copied())),
+                    over_classes(|x, class| {
+                        let others =
+                            x.iter().copied().enumerate().filter(move |&(c, _)| c != class);
+                        log_sum_exp(others.map(|(_, x)| x)) - log_sum_exp(x.iter().copied())
+                    }),
+                )
+            }
+            Activation::Normalize => {
+                let mut p = x.clone();
+                for mut pixel in p.lanes_mut(Axis(0)) {
+                    let total = sum(pixel.iter().copied());
+                    pixel.mapv_inplace(|x| x / total);
+                }
+                by_p(p)
+            }
+        };
+        Self { activation, x, p, ln_p, ln_q }
+    }
+
+    /// Refuses pixels that are read and whose scores sum to 0, where a sum divides.
+    pub(super) fn check(&self, live: &Array3<bool>) -> Result<()> {
+        let bad = |(cell, p): ((usize, usize, usize), &f64)| live[cell] && p.is_nan();
+        if self.activation == Activation::Normalize
+            && let Some(((_, pixel, image), _)) = self.p.indexed_iter().find(|&(c, p)| bad((c, p)))
+        {
+            return Err(Error::new(
+                ErrorKind::Domain,
+                format!(
+                    "prediction: the scores of pixel {pixel}, image {image} sum to 0; \
+                     `normalize` divides by that sum"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Adds to `gradient` what `slope`, times `adjoint` per cell, means for the prediction.
+    pub(super) fn pull(
+        &self,
+        slope: &Array3<Slope>,
+        adjoint: &Array3<f64>,
+        gradient: &mut Array3<f64>,
+    ) {
+        let (classes, pixels, images) = self.x.dim();
+        for (pixel, image) in ndarray::indices((pixels, images)) {
+            for c in 0..classes {
+                let adjoint = adjoint[[c, pixel, image]];
+                if adjoint == 0.0 {
+                    continue;
+                }
+                let slope = slope[[c, pixel, image]];
+                let couples =
+                    matches!(self.activation, Activation::Softmax | Activation::Normalize);
+                for k in if couples { 0..classes } else { c..c + 1 } {
+                    let derivative = self.derivative(slope, (c, k), (pixel, image));
+                    if derivative != 0.0 {
+                        gradient[[k, pixel, image]] += adjoint * derivative;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The derivative of a value of class c with respect to the prediction of class k.
+    fn derivative(&self, slope: Slope, (c, k): (usize, usize), at: (usize, usize)) -> f64 {
+        let cell = |class: usize| (class, at.0, at.1);
+        let p = |class| self.p[cell(class)];
+        let q = |class| self.ln_q[cell(class)].exp();
+        let times = |slope: f64, derivative: f64| {
+            if slope == 0.0 { 0.0 } else { slope * derivative }
+        };
+        match self.activation {
+            Activation::Probability | Activation::Identity if c == k => {
+                times(slope.p, 1.0) + times(slope.ln_p, 1.0 / p(c))
+                    - times(slope.ln_q, 1.0 / (1.0 - p(c)))
+            }
+            Activation::Sigmoid | Activation::Softmax if c == k => {
+                times(slope.p, p(c) * q(c)) + times(slope.ln_p, q(c)) - times(slope.ln_q, p(c))
+            }
+            Activation::Softmax => {
+                let (ln_p, ln_q) = (|class| self.ln_p[cell(class)], self.ln_q[cell(c)]);
+                times(slope.p, -p(c) * p(k)) - times(slope.ln_p, p(k))
+                    + times(slope.ln_q, (ln_p(c) + ln_p(k) - ln_q).exp())
+            }
+            Activation::Normalize => {
+                let total = sum((0..self.x.dim().0).map(|class| self.x[cell(class)]));
+                let of_p = (f64::from(c == k) - p(c)) / total;
+                times(slope.p, of_p) + times(slope.ln_p, of_p / p(c))
+                    - times(slope.ln_q, of_p / (1.0 - p(c)))
+            }
+            _ => 0.0,
+        }
+    }
+}

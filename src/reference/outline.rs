@@ -1,0 +1,121 @@
+//! What a loss looks like on a batch before it is evaluated: axes, classes, and which cells are live.
+
+use ndarray::{Array3, Axis as Dim};
+
+use super::data::Data;
+use crate::axis::{Axes, Axis};
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::spread;
+use crate::loss::{Loss, Node};
+use crate::reduction::Step;
+use crate::region::{Before, Overlap};
+use crate::weight::Weight;
+
+type Shape = (usize, usize, usize);
+
+/// Collects every weight that a loss names.
+pub(super) fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
+    match loss.node() {
+        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
+        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
+        Node::Region { overlap, .. } => {
+            named.extend(overlap.steps.iter().filter_map(|step| match step {
+                Before::Weigh(weight) => Some(weight),
+                Before::Select(_) => None,
+            }));
+        }
+        _ => {}
+    }
+    loss.node().children().for_each(|child| weights_named(child, named));
+}
+
+/// A batch on which a loss is evaluated.
+pub(super) struct Evaluation<'d, 'b> {
+    pub(super) data: &'d Data<'b>,
+}
+
+impl Evaluation<'_, '_> {
+    pub(super) fn shape(&self, axes: Axes, classes: &[usize]) -> Shape {
+        let (_, pixel, image) = self.data.extents.shape(axes);
+        (if axes.contains(Axis::Class) { classes.len() } else { 1 }, pixel, image)
+    }
+
+    /// The axes and the classes of the field of a loss.
+    pub(super) fn outline(&self, loss: &Loss) -> Result<(Axes, Vec<usize>)> {
+        let axes = loss.axes(&|weight| self.data.axes(weight));
+        if !axes.contains(Axis::Class) {
+            return Ok((axes, Vec::new()));
+        }
+        let all = || (0..self.data.extents.class).collect();
+        let classes = match loss.node() {
+            Node::Element(_) | Node::TooDeep => all(),
+            Node::Region { overlap, .. } => self.selected(overlap)?,
+            Node::Select(child, list) => {
+                let (_, classes) = self.outline(child)?;
+                self.select(&classes, list)?
+            }
+            node => {
+                // A weight with a class axis widens a field that lacks one to all classes.
+                let mut found: Option<Vec<usize>> = None;
+                for child in node.children() {
+                    let (axes, classes) = self.outline(child)?;
+                    if !axes.contains(Axis::Class) {
+                        continue;
+                    }
+                    if found.as_ref().is_some_and(|found| *found != classes) {
+                        return Err(Error::new(
+                            ErrorKind::Order,
+                            format!("order: the terms of `{loss}` have different classes"),
+                        ));
+                    }
+                    found = Some(classes);
+                }
+                found.unwrap_or_else(all)
+            }
+        };
+        Ok((axes, classes))
+    }
+
+    pub(super) fn select(&self, classes: &[usize], list: &[usize]) -> Result<Vec<usize>> {
+        let mut kept: Vec<usize> = list.to_vec();
+        kept.sort_unstable();
+        kept.dedup();
+        match kept.iter().find(|class| !classes.contains(class)) {
+            None => Ok(kept),
+            Some(class) => Err(Error::new(
+                ErrorKind::Order,
+                format!(
+                    "order: select names class {class}; there are {} classes, left are {classes:?}",
+                    self.data.extents.class
+                ),
+            )),
+        }
+    }
+
+    fn selected(&self, overlap: &Overlap) -> Result<Vec<usize>> {
+        let mut classes: Vec<usize> = (0..self.data.extents.class).collect();
+        for step in &overlap.steps {
+            if let Before::Select(list) = step {
+                classes = self.select(&classes, list)?;
+            }
+        }
+        Ok(classes)
+    }
+}
+
+/// What is live in a group is live in each of its cells.
+pub(super) fn spread_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
+    spread(live, shape).to_owned()
+}
+
+/// A cell is live if it is live anywhere along the axes in which `shape` has extent 1.
+pub(super) fn gather_live(live: &Array3<bool>, shape: Shape) -> Array3<bool> {
+    let mut gathered = live.clone();
+    for (axis, extent) in [shape.0, shape.1, shape.2].into_iter().enumerate() {
+        if extent == 1 && gathered.shape()[axis] != 1 {
+            let any = gathered.fold_axis(Dim(axis), false, |any, &live| *any || live);
+            gathered = any.insert_axis(Dim(axis));
+        }
+    }
+    gathered
+}

@@ -1,0 +1,188 @@
+//! The weights that a loss names, as fields.
+
+use ndarray::Array3;
+
+use super::data::{Data, cells};
+use crate::axis::{Axes, Axis, Extents};
+use crate::batch::Aligned;
+use crate::error::{Error, ErrorKind, Result};
+use crate::field::{Carried, spread, weighted};
+use crate::layout::Layout;
+use crate::weight::{AbsentVolume, Weight};
+
+impl<'b> Data<'b> {
+    fn carried(&self, weight: &Weight) -> Option<&Aligned<'b>> {
+        match weight {
+            Weight::Image => self.image.as_ref(),
+            Weight::Map => self.map.as_ref(),
+            Weight::Mask => self.mask.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The axes of a weight that comes with the batch.
+    pub(super) fn axes(&self, weight: &Weight) -> Axes {
+        let aligned = self.carried(weight);
+        aligned.map_or(Axes::NONE, |aligned| aligned.layout.axes().iter().copied().collect())
+    }
+
+    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
+    pub(super) fn check_carried(&self, named: &[&Weight]) -> Result<()> {
+        for weight in [Weight::Image, Weight::Map, Weight::Mask] {
+            let why = match (self.carried(&weight).is_some(), named.contains(&&weight)) {
+                (true, false) => "the batch carries it, but the loss does not name it",
+                (false, true) => "the loss names it, but the batch does not carry it",
+                _ => continue,
+            };
+            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
+        }
+        Ok(())
+    }
+
+    /// A weight over `classes`, the numbers of the classes that are still there.
+    pub(super) fn weight(&self, weight: &Weight, classes: &[usize]) -> Result<Carried> {
+        let axes = weight.axes(&|carried| self.axes(carried));
+        let extents = Extents { class: classes.len(), ..self.extents };
+        let shape = extents.shape(axes);
+        let target = self.target.select(ndarray::Axis(0), classes);
+        let value = match weight {
+            Weight::Class(list) => {
+                self.check_length(weight, list)?;
+                Array3::from_shape_fn(shape, |(class, ..)| list[classes[class]])
+            }
+            Weight::Target(list) => {
+                self.check_length(weight, list)?;
+                Array3::from_shape_fn(shape, |(_, pixel, image)| {
+                    if self.counts(pixel, image) { list[self.truth(pixel, image)] } else { 0.0 }
+                })
+            }
+            Weight::Image | Weight::Map | Weight::Mask => {
+                let aligned = self.carried(weight).ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Weight,
+                        format!("weight `{weight}`: not carried by the batch"),
+                    )
+                })?;
+                let values =
+                    cells(self.extents.shape(axes), aligned.values.canonical(aligned.layout));
+                self.check_values(weight, aligned.layout, &values)?;
+                if axes.contains(Axis::Class) {
+                    values.select(ndarray::Axis(0), classes)
+                } else {
+                    values
+                }
+            }
+            Weight::Positives => target,
+            Weight::Negatives => target.mapv(|t| 1.0 - t),
+            Weight::Presence { over } => {
+                self.volume(&target, *over).mapv(|volume| f64::from(volume > 0.0))
+            }
+            Weight::Volume { power, over, absent } => {
+                let volume = self.volume(&target, *over);
+                inverse_volume(weight, volume.mapv(|volume| volume.powf(*power)), *absent)?
+            }
+            Weight::Balance { over } => {
+                let ones = Array3::from_elem(target.dim(), 1.0);
+                let share = self.volume(&target, *over) / self.volume(&ones, *over);
+                let mut balance = target;
+                let shape = balance.dim();
+                balance.zip_mut_with(&spread(&share, shape), |t, &share| {
+                    *t = 2.0 * (*t * (1.0 - share) + (1.0 - *t) * share);
+                });
+                balance
+            }
+        };
+        Ok(Carried { name: weight.to_string(), axes, value })
+    }
+
+    /// Σ t over the axes, ignored pixels aside.
+    fn volume(&self, target: &Array3<f64>, over: Axes) -> Array3<f64> {
+        let mut counted = target.clone();
+        if let Some(kept) = &self.kept {
+            let shape = counted.dim();
+            counted.zip_mut_with(&spread(kept, shape), |t, &kept| *t = weighted(kept, *t));
+        }
+        over.iter().fold(counted, |counted, axis| {
+            let axis = ndarray::Axis(axis as usize);
+            counted.sum_axis(axis).insert_axis(axis)
+        })
+    }
+
+    fn counts(&self, pixel: usize, image: usize) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept[[0, pixel, image]] != 0.0)
+    }
+
+    /// The true class of a pixel: the first with the largest target.
+    pub(super) fn truth(&self, pixel: usize, image: usize) -> usize {
+        let target = |class: usize| self.target[[class, pixel, image]];
+        (1..self.extents.class)
+            .fold(0, |best, class| if target(class) > target(best) { class } else { best })
+    }
+
+    fn check_length(&self, weight: &Weight, list: &[f64]) -> Result<()> {
+        check_classes(&format!("weight `{weight}`"), list.len(), self.extents.class)
+    }
+
+    fn check_values(&self, weight: &Weight, layout: Layout, values: &Array3<f64>) -> Result<()> {
+        let expected = match weight {
+            Weight::Mask => "0 or 1",
+            _ => "a finite number of at least 0",
+        };
+        let good = |value: f64| match weight {
+            Weight::Mask => value == 0.0 || value == 1.0,
+            _ => value.is_finite() && value >= 0.0,
+        };
+        let bad = values.indexed_iter().filter(|(_, value)| !good(**value));
+        let first = bad
+            .map(|(cell, &value)| (layout.index(cell, &self.spatial), value))
+            .min_by(|(one, _), (other, _)| one.cmp(other));
+        match first {
+            None => Ok(()),
+            Some((index, value)) => Err(Error::new(
+                ErrorKind::Weight,
+                format!("{weight}: {weight}{index:?} is {value}, expected {expected}"),
+            )),
+        }
+    }
+}
+
+/// Refuses a list that has another number of entries than there are classes.
+pub(super) fn check_classes(what: &str, entries: usize, classes: usize) -> Result<()> {
+    if entries == classes {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Weight,
+        format!("{what}: has {entries} entries, the batch has {classes} classes"),
+    ))
+}
+
+/// Settles the classes whose volume is 0, where a negative power makes that infinite.
+fn inverse_volume(
+    weight: &Weight,
+    mut powers: Array3<f64>,
+    absent: AbsentVolume,
+) -> Result<Array3<f64>> {
+    for mut classes in powers.lanes_mut(ndarray::Axis(0)) {
+        let largest = classes.iter().copied().filter(|w| w.is_finite()).fold(0.0, f64::max);
+        for (class, weight_of_class) in classes.iter_mut().enumerate() {
+            if *weight_of_class != f64::INFINITY {
+                continue;
+            }
+            *weight_of_class = match absent {
+                AbsentVolume::Zero => 0.0,
+                AbsentVolume::Largest => largest,
+                AbsentVolume::Error => {
+                    return Err(Error::new(
+                        ErrorKind::Weight,
+                        format!(
+                            "weight `{weight}`: class {class} has volume 0, so its weight is infinite; \
+                             name absent=zero or absent=largest"
+                        ),
+                    ));
+                }
+            };
+        }
+    }
+    Ok(powers)
+}
