@@ -5,7 +5,7 @@ use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, IxDyn};
 use super::data::{Data, scatter};
 use super::evaluate::{Evaluated, evaluate, evaluate_part};
 use super::pull::Contribution;
-use crate::axis::Axis;
+use crate::axis::{Axes, Axis};
 use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Field;
@@ -30,7 +30,7 @@ pub(crate) fn value_of_part<F: Float, D: Dimension>(
     loss: &Loss,
     batch: &Batch<'_, F, D>,
 ) -> Result<f64> {
-    scalar(&evaluate_part(loss, &Data::new(batch))?)
+    scalar(&evaluate_part(loss, &Data::new(batch))?, batch.layout())
 }
 
 /// The same, with its gradient by class, pixel and image, and where it comes from.
@@ -40,12 +40,12 @@ pub(crate) fn parts_of<F: Float, D: Dimension>(
 ) -> Result<(f64, Array3<f64>, Contribution)> {
     let data = Data::new(batch);
     let root = evaluate_part(loss, &data)?;
-    let value = scalar(&root)?;
-    Ok((value, root.gradient(&Array3::ones((1, 1, 1))), root.contribution()))
+    let value = scalar(&root, batch.layout())?;
+    Ok((value, root.gradient(&Array3::ones(root.field.value.dim())), root.contribution()))
 }
 
 impl Loss {
-    /// The value of a loss that leaves no axis.
+    /// The value of a loss that leaves none of the axes of the batch's layout.
     ///
     /// **Errors**: of [`check`](Self::check); [`ErrorKind::Order`] if axes remain;
     /// [`ErrorKind::Domain`] for NaN, infinity, a probability outside [0, 1] or a label without a
@@ -62,7 +62,7 @@ impl Loss {
     /// # Ok::<(), lossfold::Error>(())
     /// ```
     pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
-        scalar(&evaluate(self, &Data::new(batch))?).map(F::narrow)
+        scalar(&evaluate(self, &Data::new(batch))?, batch.layout()).map(F::narrow)
     }
 
     /// The values of a loss per the axes that remain, in the order of the batch's layout.
@@ -141,8 +141,8 @@ impl Loss {
         }
         let data = Data::new(batch);
         let root = evaluate(self, &data)?;
-        let value = scalar(&root)?;
-        let derivatives = root.gradient(&Array3::ones((1, 1, 1)));
+        let value = scalar(&root, batch.layout())?;
+        let derivatives = root.gradient(&Array3::ones(root.field.value.dim()));
         scatter(&derivatives, batch.layout(), gradient.view_mut().into_dyn());
         Ok(F::narrow(value))
     }
@@ -158,15 +158,16 @@ fn shape(layout: Layout, field: &Field, spatial: &[usize]) -> Vec<usize> {
     layout.axes().iter().map(extent).collect()
 }
 
-fn scalar(root: &Evaluated<'_>) -> Result<f64> {
+/// The one value of a loss that leaves none of the axes of the layout. Along an axis that the layout
+/// lacks there is one cell, so nothing is left to combine.
+fn scalar(root: &Evaluated<'_>, layout: Layout) -> Result<f64> {
     let field = &root.field;
-    let Some(value) = field.scalar() else {
+    let left: Axes =
+        layout.axes().iter().copied().filter(|&axis| field.axes.contains(axis)).collect();
+    let Some(&value) = field.value.first().filter(|_| left.is_empty()) else {
         return Err(Error::new(
             ErrorKind::Order,
-            format!(
-                "value: `{}` leaves {}, expected a loss that leaves no axis",
-                root.loss, field.axes
-            ),
+            format!("value: `{}` leaves {left}, expected a loss that leaves no axis", root.loss),
         ));
     };
     if field.mass().iter().any(|&mass| mass == 0.0) {

@@ -53,7 +53,9 @@ impl<'b> Data<'b> {
             Weight::Target(list) => {
                 self.check_length(weight, list)?;
                 Array3::from_shape_fn(shape, |(_, pixel, image)| {
-                    if self.counts(pixel, image) { list[self.truth(pixel, image)] } else { 0.0 }
+                    // Without classes no pixel has a true one.
+                    let of_class = list.get(self.truth(pixel, image)).copied().unwrap_or(0.0);
+                    if self.counts(pixel, image) { of_class } else { 0.0 }
                 })
             }
             Weight::Image | Weight::Map | Weight::Mask => {
