@@ -9,8 +9,8 @@
 //! | fuse mean | `mean(a) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | no single weight has axes in both a and b; the same policy for empty groups |
 //! | carry | `mean(a; carry) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | always |
 //! | fuse max | `max(a) > max(b)` = `max(a, b)`; `min` alike | empty groups are skipped, or the policies are the same and no single weight has axes in both a and b |
-//! | swap mixed | `mean(a) > sum(b)` = `sum(b) > mean(a)` | no single weight has axes in both a and b; an empty group is not worth 1 |
-//! | sum is mean | `sum(a)` = n · `mean(a)`, n the number of cells over a | no weight has an axis of a; no logmeanexp follows |
+//! | swap mixed | `mean(a) > sum(b)` = `sum(b) > mean(a)` | no single weight has axes in both a and b; an empty group is worth neither 1 nor NaN |
+//! | sum is mean | `sum(a)` = n · `mean(a)`, n the number of cells over a | no weight has an axis of a; no logmeanexp follows, and no step that makes 1 of nothing |
 //!
 //! Two sums, two means or two maxima that fuse also swap. `top` and `quantile` neither fuse nor swap.
 
@@ -139,7 +139,8 @@ fn riding_after(step: &Step, left: Axes, riding: &[Axes]) -> Vec<Axes> {
     let (consumed, mut waiting): (Vec<Axes>, Vec<Axes>) =
         riding.iter().partition(|weight| weight.meets(over));
     let touched = consumed.iter().fold(Axes::NONE, |all, &weight| all.with(weight));
-    if step.carry {
+    // The axes of a named divisor are known with a batch only: what it skips may have any.
+    if step.carry || step.by.is_some() {
         waiting.push(left);
     } else if step.empty == Empty::Skip && step.aggregate != Aggregate::Sum && !touched.is_empty() {
         waiting.push(touched.without(over));
@@ -178,7 +179,7 @@ fn swap_mixed(first: &Step, second: &Step, riding: &[Axes]) -> bool {
         mean.aggregate == Aggregate::Mean
             && mean.by.is_none()
             && !mean.carry
-            && mean.empty != Empty::One
+            && !matches!(mean.empty, Empty::One | Empty::Nan)
     };
     let is_sum = |step: &Step| step.aggregate == Aggregate::Sum;
     (plain(first) && is_sum(second) || is_sum(first) && plain(second))
@@ -186,7 +187,9 @@ fn swap_mixed(first: &Step, second: &Step, riding: &[Axes]) -> bool {
 }
 
 fn sum_is_mean(step: &Step, following: &[Step], riding: &[Axes]) -> Option<Step> {
-    let scales = |step: &Step| !matches!(step.aggregate, Aggregate::LogMeanExp(_));
+    let scales = |step: &Step| {
+        !matches!(step.aggregate, Aggregate::LogMeanExp(_)) && step.empty != Empty::One
+    };
     let holds = step.aggregate == Aggregate::Sum
         && !riding.iter().any(|weight| weight.meets(axes(step)))
         && following.iter().all(scales);

@@ -53,6 +53,9 @@ pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
 
+/// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
+const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
+
 /// -(a ln p + b ln(1 - p)), where a = w t and b = 1 - t; a term whose factor is 0 is 0.
 fn binary_cross_entropy(
     bce: &Bce,
@@ -63,7 +66,7 @@ fn binary_cross_entropy(
     let times = |factor: f64, x: f64| if factor == 0.0 { 0.0 } else { factor * x };
     if let Some(floor) = bce.log_floor {
         let value = -(times(a, ln_p.max(floor)) + times(b, ln_q.max(floor)));
-        let slope = (b * p - a * (1.0 - p)) / (p * (1.0 - p)).max(1e-12);
+        let slope = (b * p - a * (1.0 - p)) / (p * (1.0 - p)).max(LEAST_SLOPE);
         return (value, Slope { p: slope, ..Slope::default() });
     }
     if bce.clip.is_none() && bce.epsilon.is_none() {

@@ -73,14 +73,14 @@ impl fmt::Display for Factor {
 
 /// How many fields are tried for a witness. Values and masses are drawn from a continuum, so two
 /// orders that differ at all, differ on almost every one.
-const TRIALS: u64 = 16;
+const TRIALS: u64 = 32;
 
 impl Reduction {
     /// Whether two orders are the same, the same up to a factor, or different.
     ///
     /// Orders with the same normal form are the same by the laws, for any weights; the factor is
     /// exact. Others are evaluated on fields of the setting's extents with values above 0 and weights,
-    /// some of them 0: a difference is a witness. Two orders without a witness among 16 fields are
+    /// some of them 0: a difference is a witness. Two orders without a witness among 32 fields are
     /// the same on these extents (`max(class)` and `mean(class)` of one class, for example).
     ///
     /// **Errors**: those of [`check`](Self::check) of either order, and [`ErrorKind::Weight`] if a
@@ -154,11 +154,12 @@ fn lowest_terms(first: u128, second: u128) -> Equivalence {
     }
 }
 
-/// A field of values in (0, 8), with each weight 0 for about a third of its cells.
+/// A field of values in (0, 8). After the first trial, each weight is 0 on some slabs: for about a
+/// third of the places along some of its axes (all of them: single cells; none: everywhere).
 fn trial_field(setting: &Setting, trial: u64) -> Field {
-    let random = |salt: u64, class: usize, pixel: usize, image: usize| {
-        let cell = [trial, salt, class as u64, pixel as u64, image as u64];
-        let mixed = cell.into_iter().fold(0x9e37_79b9_7f4a_7c15_u64, |state, part| {
+    let random = |salt: u64, place: [usize; 3]| {
+        let parts = [trial, salt].into_iter().chain(place.map(|place| place as u64));
+        let mixed = parts.fold(0x9e37_79b9_7f4a_7c15_u64, |state, part| {
             // SplitMix64 (Steele, Lea and Flood 2014).
             let state = (state ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15);
             let state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -167,11 +168,16 @@ fn trial_field(setting: &Setting, trial: u64) -> Field {
         });
         ((mixed >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     };
-    let field = Field::from_fn(setting.extents, |c, p, i| 8.0 * random(0, c, p, i));
-    setting.weights.iter().zip(1..).fold(field, |field, (&axes, salt)| {
+    let field = Field::from_fn(setting.extents, |c, p, i| 8.0 * random(0, [c, p, i]));
+    setting.weights.iter().zip(1_u64..).fold(field, |field, (&axes, salt)| {
+        // Which axes the slabs of this weight have is drawn anew in every trial.
+        let has = [0, 1, 2].map(|axis| random(200 + salt, [axis, 0, 0]) < 0.5);
+        let along =
+            |place: [usize; 3]| [0, 1, 2].map(|axis| if has[axis] { place[axis] } else { 0 });
         field.weighed(axes, |c, p, i| {
-            let weight = random(salt, c, p, i);
-            if trial % 2 == 1 && weight < 0.35 { 0.0 } else { weight }
+            let place = [c, p, i];
+            let on_slab = trial > 0 && random(100 + salt, along(place)) < 0.35;
+            if on_slab { 0.0 } else { random(salt, place) }
         })
     })
 }

@@ -11,7 +11,7 @@ use super::step::{Stepped, take};
 use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::{Carried, Field, mass, spread, weighted};
+use crate::field::{Carried, Field, spread, weighted};
 use crate::loss::{Loss, Map, Node};
 use crate::reduction::Step;
 use crate::region::{Before, Overlap, Region};
@@ -98,8 +98,8 @@ impl Evaluation<'_, '_> {
                     Error::new(ErrorKind::Order, format!("order: step `{step}` {why}"))
                 })?;
                 let by =
-                    step.by.as_ref().map(|by| self.total(step, by, &input.field)).transpose()?;
-                let stepped = take(&input.field, step, over, by.as_ref(), live)?;
+                    step.by.as_ref().map(|by| self.divisor(step, by, &input.field)).transpose()?;
+                let stepped = take(&input.field, step, over, by.as_deref(), live)?;
                 let Stepped { field, derivative, divisor, remainder } = stepped;
                 Ok(evaluated(
                     field,
@@ -238,8 +238,8 @@ impl Evaluation<'_, '_> {
         Ok((self.node(child, &below)?, weight))
     }
 
-    /// The product of the weights that divide a mean, over the cells of its field.
-    fn total(&self, step: &Step, by: &[Weight], field: &Field) -> Result<Array3<f64>> {
+    /// The weights that divide a mean.
+    fn divisor(&self, step: &Step, by: &[Weight], field: &Field) -> Result<Vec<Carried>> {
         let mut weights = Vec::new();
         for weight in by {
             let carried = self.data.weight(weight, &field.classes)?;
@@ -254,7 +254,7 @@ impl Evaluation<'_, '_> {
             }
             weights.push(carried);
         }
-        Ok(mass(&weights, field.value.dim()))
+        Ok(weights)
     }
 }
 

@@ -4,7 +4,7 @@ use ndarray::Array3;
 
 use super::step::{Stepped, take};
 use crate::error::{Error, ErrorKind, Result};
-use crate::field::{Carried, Field, mass, spread, weighted};
+use crate::field::{Carried, Field, spread, weighted};
 use crate::reduction::{Reduction, Step};
 use crate::weight::Weight;
 
@@ -71,12 +71,12 @@ impl Reduction {
 }
 
 fn stepped(field: &Field, step: &Step, axes: crate::axis::Axes) -> Result<Stepped> {
-    let by = step.by.as_ref().map(|by| {
-        let weights = by.iter().map(|weight| class_weight(field, weight));
-        Ok(mass(&weights.collect::<Result<Vec<_>>>()?, field.value.dim()))
-    });
+    let by = step
+        .by
+        .as_ref()
+        .map(|by| by.iter().map(|weight| class_weight(field, weight)).collect::<Result<Vec<_>>>());
     let live = Array3::from_elem(field.extents.shape(field.axes.without(axes)), true);
-    take(field, step, axes, by.transpose()?.as_ref(), &live)
+    take(field, step, axes, by.transpose()?.as_deref(), &live)
 }
 
 fn class_weight(field: &Field, weight: &Weight) -> Result<Carried> {

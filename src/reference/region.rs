@@ -100,8 +100,8 @@ fn dot(a: Sums, b: Sums) -> f64 {
         + a.false_negative * b.false_negative
 }
 
-/// Divides over `axes` the sums of the terms of p and t, for the groups that are live. `like` is a
-/// field of the shape of the terms, with their weights.
+/// Divides over `axes` the sums of the terms of p and t. A group that is not live leaves its mass, but
+/// no value. `like` is a field of the shape of the terms, with their weights.
 pub(super) fn divide(
     region: &Region,
     axes: Axes,
@@ -130,7 +130,7 @@ pub(super) fn divide(
         divisor: Array3::zeros(shape),
     };
     let mut counted = Array3::from_elem(shape, 1.0);
-    for place in cells(shape).filter(|&place| live[place]) {
+    for place in cells(shape) {
         let read: Vec<_> =
             group(place, axes, like.value.dim()).filter(|&cell| masses[cell] != 0.0).collect();
         let of: Vec<(Sums, Sums)> =
@@ -144,7 +144,9 @@ pub(super) fn divide(
             false_negative: total(|s| s.false_negative),
         };
         let score = region.score(sums);
-        divided.divisor[place] = score.divisor;
+        // What nobody reads may be no number; it has no mass then.
+        divided.divisor[place] =
+            if score.divisor.is_nan() && !live[place] { 0.0 } else { score.divisor };
         let target = sum(read.iter().map(|&cell| masses[cell] * t[cell]));
         let policy = match region.ratio.absent {
             Absent::Skip if target == 0.0 => Some(Empty::Skip),
@@ -153,7 +155,7 @@ pub(super) fn divide(
             _ => None,
         };
         if let Some(policy) = policy {
-            let worth = worth(policy, || {
+            let worth = worth(policy, live[place], || {
                 let place = divided.field.place(place);
                 let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
                 format!("ratio `{region}`: the denominator of a group{at} is 0")
@@ -161,6 +163,9 @@ pub(super) fn divide(
             divided.field.value[place] = worth.unwrap_or(0.0);
             divided.remainder[place] = worth.unwrap_or(0.0);
             counted[place] = f64::from(worth.is_some());
+            continue;
+        }
+        if !live[place] {
             continue;
         }
         divided.field.value[place] = score.value;

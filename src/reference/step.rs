@@ -21,18 +21,19 @@ pub(super) struct Stepped {
     pub(super) remainder: Array3<f64>,
 }
 
-/// Takes a step over `axes` in the groups that are live. `by` is the product of the weights that the
-/// divisor names.
+/// Takes a step over `axes`. Values are read in the groups that are live, masses in all: a group that
+/// a later 0 keeps from being read still leaves its mass. `by` are the weights that the divisor names.
 pub(super) fn take(
     field: &Field,
     step: &Step,
     axes: Axes,
-    by: Option<&Array3<f64>>,
+    by: Option<&[Carried]>,
     live: &Array3<bool>,
 ) -> Result<Stepped> {
     let (consumed, waiting): (Vec<Carried>, Vec<Carried>) =
         field.weights.iter().cloned().partition(|weight| weight.axes.meets(axes));
     let masses = mass(&consumed, field.value.dim());
+    let named = by.map(|by| mass(by, field.value.dim()));
     let left = field.axes.without(axes);
     let shape = field.extents.shape(left);
     let shape =
@@ -51,21 +52,22 @@ pub(super) fn take(
         remainder: Array3::zeros(shape),
     };
     let mut skipped = Array3::from_elem(shape, 1.0);
-    for place in cells(shape).filter(|&place| live[place]) {
+    for place in cells(shape) {
         let cells: Vec<Cell> = group(place, axes, field.value.dim()).collect();
         let read: Vec<Cell> = cells.iter().copied().filter(|&cell| masses[cell] != 0.0).collect();
         let group = Group {
             values: read.iter().map(|&cell| field.value[cell]).collect(),
             masses: read.iter().map(|&cell| masses[cell]).collect(),
         };
-        let divisor = match by {
-            Some(by) => sum(cells.iter().map(|&cell| by[cell])),
+        let divisor = match &named {
+            Some(named) => sum(cells.iter().map(|&cell| named[cell])),
             None => sum(group.masses.iter().copied()),
         };
         stepped.divisor[place] = divisor;
-        if step.aggregate != Aggregate::Sum && (divisor == 0.0 || (by.is_none() && read.is_empty()))
+        if step.aggregate != Aggregate::Sum
+            && (divisor == 0.0 || (named.is_none() && read.is_empty()))
         {
-            let worth = worth(step.empty, || {
+            let worth = worth(step.empty, live[place], || {
                 let place = stepped.field.place(place);
                 let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
                 format!("step `{step}`: a group{at} has no mass")
@@ -73,6 +75,9 @@ pub(super) fn take(
             stepped.field.value[place] = worth.unwrap_or(0.0);
             stepped.remainder[place] = worth.unwrap_or(0.0);
             skipped[place] = f64::from(worth.is_some());
+            continue;
+        }
+        if !live[place] {
             continue;
         }
         let (value, derivatives) = group.aggregate(step, divisor).map_err(|(cell, why)| {
@@ -88,7 +93,8 @@ pub(super) fn take(
             stepped.derivative[cell] = derivative;
         }
     }
-    let touched = consumed.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
+    let divided_by = by.unwrap_or(&consumed);
+    let touched = divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
     if step.carry {
         stepped.field.leave("carried divisor", left, &stepped.divisor);
     } else if skipped.iter().any(|&counts| counts == 0.0) {
@@ -97,14 +103,18 @@ pub(super) fn take(
     Ok(stepped)
 }
 
-/// What a group without mass is worth; none if it is skipped.
-pub(super) fn worth(empty: Empty, what: impl FnOnce() -> String) -> Result<Option<f64>> {
+/// What a group without mass is worth; none if it is skipped. A group that nobody reads is no error.
+pub(super) fn worth(
+    empty: Empty,
+    live: bool,
+    what: impl FnOnce() -> String,
+) -> Result<Option<f64>> {
     match empty {
         Empty::Skip => Ok(None),
-        Empty::Zero => Ok(Some(0.0)),
+        Empty::Error if live => Err(Error::new(ErrorKind::Empty, what())),
+        Empty::Zero | Empty::Error => Ok(Some(0.0)),
         Empty::One => Ok(Some(1.0)),
         Empty::Nan => Ok(Some(f64::NAN)),
-        Empty::Error => Err(Error::new(ErrorKind::Empty, what())),
     }
 }
 
