@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 use lossfold::{Loss, Report};
 
@@ -44,9 +47,7 @@ pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
         "  {:<30} {:>11}   {:>11}   {:>13}   {:>11}",
         "", "value", "ventricles:", "share of loss", "of gradient"
     )?;
-    for (position, (name, order)) in ORDERS.iter().enumerate() {
-        progress(&format!("order {} of {}: {name}", position + 1, ORDERS.len()));
-        let report = arrays.explain(&order.parse()?)?;
+    for ((name, order), report) in ORDERS.iter().zip(reports(arrays)?) {
         let rare = &report.classes[RARE];
         writeln!(
             text,
@@ -57,9 +58,31 @@ pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
             100.0 * rare.share_of_gradient,
         )?;
     }
-    progress("");
     writeln!(text, "\n{}", where_it_went(&report))?;
     Ok(text)
+}
+
+/// The reports of all orders, on as many threads as there are cores.
+fn reports(arrays: &Arrays) -> Result<Vec<Report>, Box<dyn Error>> {
+    let next = AtomicUsize::new(0);
+    let done: [OnceLock<Result<Report, String>>; ORDERS.len()] = Default::default();
+    let work = || {
+        loop {
+            let place = next.fetch_add(1, Relaxed);
+            let Some((name, order)) = ORDERS.get(place) else { return };
+            progress(&format!("explaining {name}"));
+            let report = order.parse().map_err(Into::into).and_then(|loss| arrays.explain(&loss));
+            done[place].get_or_init(|| report.map_err(|error: Box<dyn Error>| error.to_string()));
+        }
+    };
+    thread::scope(|scope| {
+        (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| {
+            scope.spawn(work);
+        });
+    });
+    progress("");
+    let reports = done.into_iter().filter_map(OnceLock::into_inner);
+    Ok(reports.collect::<Result<_, String>>()?)
 }
 
 /// Shows what is being done, where somebody is looking; nothing clears the line.

@@ -53,14 +53,14 @@ pub(super) fn take(
     };
     let mut skipped = Array3::from_elem(shape, 1.0);
     for place in cells(shape) {
-        let cells: Vec<Cell> = group(place, axes, field.value.dim()).collect();
-        let read: Vec<Cell> = cells.iter().copied().filter(|&cell| masses[cell] != 0.0).collect();
+        let cells = || group(place, axes, field.value.dim());
+        let read: Vec<Cell> = cells().filter(|&cell| masses[cell] != 0.0).collect();
         let group = Group {
             values: read.iter().map(|&cell| field.value[cell]).collect(),
             masses: read.iter().map(|&cell| masses[cell]).collect(),
         };
         let divisor = match &named {
-            Some(named) => sum(cells.iter().map(|&cell| named[cell])),
+            Some(named) => sum(cells().map(|cell| named[cell])),
             None => sum(group.masses.iter().copied()),
         };
         stepped.divisor[place] = divisor;
