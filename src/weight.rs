@@ -149,6 +149,11 @@ impl Weight {
                     None => Ok(()),
                 }
             }
+            Self::Presence { over } | Self::Volume { over, .. } | Self::Balance { over }
+                if over.is_empty() =>
+            {
+                refuse(format!("weight `{self}`: is counted over no axes, expected at least one"))
+            }
             Self::Volume { power, .. } if !power.is_finite() => {
                 refuse(format!("weight `{self}`: the power is {power}, expected a finite number"))
             }

@@ -6,14 +6,15 @@ use super::{Loss, Node};
 
 impl Loss {
     /// The terms and the constant of the sum that this loss is.
-    fn into_terms(self) -> (Vec<(f64, Self)>, f64) {
+    pub(crate) fn into_terms(self) -> (Vec<(f64, Self)>, f64) {
         match &*self.node {
             Node::Sum { terms, constant } => (terms.clone(), *constant),
             _ => (vec![(1.0, self)], 0.0),
         }
     }
 
-    fn from_terms(terms: Vec<(f64, Self)>, constant: f64) -> Self {
+    /// The sum of these, or the loss itself where it stands alone.
+    pub(crate) fn from_terms(terms: Vec<(f64, Self)>, constant: f64) -> Self {
         match (&terms[..], constant) {
             ([(1.0, loss)], 0.0) => loss.clone(),
             _ => Self::new(Node::Sum { terms, constant }),

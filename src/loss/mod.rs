@@ -15,7 +15,7 @@ use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
 
 /// How deep an expression may nest. The deepest loss of any framework nests about ten times.
-const MOST_DEPTH: usize = 128;
+pub(crate) const MOST_DEPTH: usize = 128;
 
 /// A loss: an expression that is built, printed, parsed, compared and evaluated.
 ///

@@ -13,6 +13,10 @@
 //! | sum is mean | `sum(a)` = n · `mean(a)`, n the number of cells over a | no weight has an axis of a; no logmeanexp follows, and no step that makes 1 of nothing |
 //!
 //! Two sums, two means or two maxima that fuse also swap. `top` and `quantile` neither fuse nor swap.
+//!
+//! The laws hold for fields in which something has mass. Where nothing has, a `sum` that follows may
+//! count a 0 in one order (a sum of nothing) and nothing at all in the other, since a fused step leaves
+//! the weight of its empty groups on more axes.
 
 use super::{Aggregate, Empty, Over, Reduction, Step};
 use crate::axis::{Axes, Extents};

@@ -27,15 +27,17 @@ impl fmt::Display for Step {
             Aggregate::Mean => ("mean", None),
             Aggregate::Max => ("max", None),
             Aggregate::Min => ("min", None),
-            Aggregate::Power(p) => ("power", Some(("p", p))),
-            Aggregate::LogMeanExp(t) => ("logmeanexp", Some(("t", t))),
-            Aggregate::Quantile(q) => ("quantile", Some(("q", q))),
-            Aggregate::TopFraction(fraction) => ("top", Some(("fraction", fraction))),
-            Aggregate::TopK(k) => ("top", Some(("k", k as f64))),
+            Aggregate::Power(p) => ("power", Some(("p", Number(p).to_string()))),
+            Aggregate::LogMeanExp(t) => ("logmeanexp", Some(("t", Number(t).to_string()))),
+            Aggregate::Quantile(q) => ("quantile", Some(("q", Number(q).to_string()))),
+            Aggregate::TopFraction(fraction) => {
+                ("top", Some(("fraction", Number(fraction).to_string())))
+            }
+            Aggregate::TopK(k) => ("top", Some(("k", k.to_string()))),
         };
         let mut options = Vec::new();
         if let Some((key, number)) = number {
-            options.push(format!("{key}={}", Number(number)));
+            options.push(format!("{key}={number}"));
         }
         if let Some(by) = &self.by {
             let by: Vec<String> = by.iter().map(ToString::to_string).collect();

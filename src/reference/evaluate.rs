@@ -13,7 +13,6 @@ use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Carried, Field, spread, weighted};
 use crate::loss::{Loss, Map, Node};
-use crate::reduction::Step;
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
 
@@ -97,8 +96,10 @@ impl Evaluation<'_, '_> {
                 let over = step.over.of(axes).map_err(|why| {
                     Error::new(ErrorKind::Order, format!("order: step `{step}` {why}"))
                 })?;
+                let weight = |weight| self.data.weight(weight, &input.field.classes);
                 let by =
-                    step.by.as_ref().map(|by| self.divisor(step, by, &input.field)).transpose()?;
+                    step.by.as_ref().map(|by| by.iter().map(weight).collect::<Result<Vec<_>>>());
+                let by = by.transpose()?;
                 let stepped = take(&input.field, step, over, by.as_deref(), live)?;
                 let Stepped { field, derivative, divisor, remainder } = stepped;
                 Ok(evaluated(
@@ -236,25 +237,6 @@ impl Evaluation<'_, '_> {
         let (axes, classes) = self.outline(child)?;
         let below = gather_live(&live, self.shape(axes, &classes));
         Ok((self.node(child, &below)?, weight))
-    }
-
-    /// The weights that divide a mean.
-    fn divisor(&self, step: &Step, by: &[Weight], field: &Field) -> Result<Vec<Carried>> {
-        let mut weights = Vec::new();
-        for weight in by {
-            let carried = self.data.weight(weight, &field.classes)?;
-            if !field.axes.contains_all(carried.axes) {
-                return Err(Error::new(
-                    ErrorKind::Order,
-                    format!(
-                        "order: step `{step}` divides by `{weight}`, which is per {}; left are {}",
-                        carried.axes, field.axes
-                    ),
-                ));
-            }
-            weights.push(carried);
-        }
-        Ok(weights)
     }
 }
 

@@ -176,7 +176,8 @@ pub(super) fn divide(
         }
     }
     if region.ratio.carry {
-        divided.field.leave("carried divisor", left, &divided.divisor);
+        // A group that is skipped has no mass to carry.
+        divided.field.leave("carried divisor", left, &(&divided.divisor * &counted));
     } else if counted.iter().any(|&counts| counts == 0.0) {
         divided.field.leave("groups with mass", left, &counted);
     }

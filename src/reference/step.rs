@@ -33,6 +33,17 @@ pub(super) fn take(
     let (consumed, waiting): (Vec<Carried>, Vec<Carried>) =
         field.weights.iter().cloned().partition(|weight| weight.axes.meets(axes));
     let masses = mass(&consumed, field.value.dim());
+    if let Some(weight) = by.iter().copied().flatten().find(|by| !field.axes.contains_all(by.axes))
+    {
+        let Carried { name, axes, .. } = weight;
+        return Err(Error::new(
+            ErrorKind::Order,
+            format!(
+                "order: step `{step}` divides by `{name}`, which is per {axes}; left are {}",
+                field.axes
+            ),
+        ));
+    }
     let named = by.map(|by| mass(by, field.value.dim()));
     let left = field.axes.without(axes);
     let shape = field.extents.shape(left);
@@ -199,17 +210,23 @@ impl Group {
         (value, self.values.iter().map(share).collect())
     }
 
-    /// (Σ m v^p / Σ m)^(1/p), computed relative to the largest value so that no power overflows.
+    /// (Σ m v^p / Σ m)^(1/p), computed relative to the value that leads, the largest (for
+    /// p below 0 the smallest), so that no power overflows.
     fn power(&self, p: f64, divisor: f64) -> Result<Aggregated, (usize, String)> {
         if let Some(cell) = self.values.iter().position(|&v| v < 0.0) {
             return Err((cell, format!("{}, expected at least 0", self.values[cell])));
         }
-        let largest = self.values.iter().copied().fold(0.0, f64::max);
-        if largest == 0.0 {
+        let ends = if p > 0.0 {
+            (0.0, f64::max as fn(f64, f64) -> f64)
+        } else {
+            (f64::MAX, f64::min as _)
+        };
+        let leading = self.values.iter().copied().fold(ends.0, ends.1);
+        if leading == 0.0 {
             return Ok((0.0, vec![0.0; self.values.len()]));
         }
-        let powers = self.masses.iter().zip(&self.values).map(|(m, v)| m * (v / largest).powf(p));
-        let value = largest * (sum(powers) / divisor).powf(1.0 / p);
+        let powers = self.masses.iter().zip(&self.values).map(|(m, v)| m * (v / leading).powf(p));
+        let value = leading * (sum(powers) / divisor).powf(1.0 / p);
         if value == 0.0 {
             return Ok((0.0, vec![0.0; self.values.len()]));
         }

@@ -45,6 +45,16 @@ impl<'b> Data<'b> {
         let extents = Extents { class: classes.len(), ..self.extents };
         let shape = extents.shape(axes);
         let target = self.target.select(ndarray::Axis(0), classes);
+        if matches!(
+            weight,
+            Weight::Positives
+                | Weight::Negatives
+                | Weight::Presence { .. }
+                | Weight::Volume { .. }
+                | Weight::Balance { .. }
+        ) {
+            self.check_target(weight, &target, classes)?;
+        }
         let value = match weight {
             Weight::Class(list) => {
                 self.check_length(weight, list)?;
@@ -81,10 +91,11 @@ impl<'b> Data<'b> {
             }
             Weight::Volume { power, over, absent } => {
                 let volume = self.volume(&target, *over);
-                inverse_volume(weight, volume.mapv(|volume| volume.powf(*power)), *absent)?
+                let powers = volume.mapv(|volume| volume.powf(*power));
+                inverse_volume(weight, powers, *absent, classes)?
             }
             Weight::Balance { over } => {
-                let ones = Array3::from_elem(target.dim(), 1.0);
+                let ones = target.mapv(|t| f64::from(t.is_finite()));
                 let share = self.volume(&target, *over) / self.volume(&ones, *over);
                 let mut balance = target;
                 let shape = balance.dim();
@@ -97,9 +108,9 @@ impl<'b> Data<'b> {
         Ok(Carried { name: weight.to_string(), axes, value })
     }
 
-    /// Σ t over the axes, ignored pixels aside.
+    /// Σ t over the axes, ignored pixels aside. What is no number is masked, or an error at the source.
     fn volume(&self, target: &Array3<f64>, over: Axes) -> Array3<f64> {
-        let mut counted = target.clone();
+        let mut counted = target.mapv(|t| if t.is_finite() { t } else { 0.0 });
         if let Some(kept) = &self.kept {
             let shape = counted.dim();
             counted.zip_mut_with(&spread(kept, shape), |t, &kept| *t = weighted(kept, *t));
@@ -108,6 +119,22 @@ impl<'b> Data<'b> {
             let axis = ndarray::Axis(axis as usize);
             counted.sum_axis(axis).insert_axis(axis)
         })
+    }
+
+    /// Refuses targets of which no weight can be made.
+    fn check_target(&self, weight: &Weight, target: &Array3<f64>, classes: &[usize]) -> Result<()> {
+        let bad = target.indexed_iter().filter(|(_, t)| t.is_finite() && !(0.0..=1.0).contains(*t));
+        let index = |(class, pixel, image): (usize, usize, usize)| {
+            self.layout.index((classes[class], pixel, image), &self.spatial)
+        };
+        let first = bad.map(|(cell, &t)| (index(cell), t)).min_by(|(a, _), (b, _)| a.cmp(b));
+        match first {
+            None => Ok(()),
+            Some((index, t)) => Err(Error::new(
+                ErrorKind::Domain,
+                format!("weight `{weight}`: target{index:?} is {t}, expected a target in [0, 1]"),
+            )),
+        }
     }
 
     fn counts(&self, pixel: usize, image: usize) -> bool {
@@ -164,10 +191,12 @@ fn inverse_volume(
     weight: &Weight,
     mut powers: Array3<f64>,
     absent: AbsentVolume,
+    classes: &[usize],
 ) -> Result<Array3<f64>> {
-    for mut classes in powers.lanes_mut(ndarray::Axis(0)) {
-        let largest = classes.iter().copied().filter(|w| w.is_finite()).fold(0.0, f64::max);
-        for (class, weight_of_class) in classes.iter_mut().enumerate() {
+    let all = powers.dim().0;
+    for mut group in powers.lanes_mut(ndarray::Axis(0)) {
+        let largest = group.iter().copied().filter(|w| w.is_finite()).fold(0.0, f64::max);
+        for (place, weight_of_class) in group.iter_mut().enumerate() {
             if *weight_of_class != f64::INFINITY {
                 continue;
             }
@@ -175,10 +204,14 @@ fn inverse_volume(
                 AbsentVolume::Zero => 0.0,
                 AbsentVolume::Largest => largest,
                 AbsentVolume::Error => {
+                    // Where the volume is summed over class, it is that of all classes.
+                    let class = classes.get(place).filter(|_| all == classes.len());
+                    let class =
+                        class.map_or("every class".into(), |class| format!("class {class}"));
                     return Err(Error::new(
                         ErrorKind::Weight,
                         format!(
-                            "weight `{weight}`: class {class} has volume 0, so its weight is infinite; \
+                            "weight `{weight}`: {class} has volume 0, so its weight is infinite; \
                              name absent=zero or absent=largest"
                         ),
                     ));

@@ -9,12 +9,9 @@ use super::reduction::{AGGREGATES, step};
 use super::weight::weight;
 use crate::element::Activation;
 use crate::error::{Error, Result};
-use crate::loss::{Loss, Map, Node, absolute, bce, squared};
+use crate::loss::{Loss, MOST_DEPTH, Map, Node, absolute, bce, squared};
 use crate::reduction::Reduction;
 use crate::region::{Overlap, overlap};
-
-/// How deep parentheses may nest in a text.
-const MOST_PARENTHESES: usize = 64;
 
 impl FromStr for Loss {
     type Err = Error;
@@ -34,53 +31,41 @@ struct Term {
 }
 
 fn sum(cursor: &mut Cursor<'_>, depth: usize) -> Result<Loss> {
-    let mut total: Option<Loss> = None;
-    let mut constant = 0.0;
-    let mut parts = 0;
+    let mut terms: Vec<(f64, Loss)> = Vec::new();
+    let mut numbers: Option<f64> = None;
     let mut bare_step = None;
     loop {
-        let negative = if parts == 0 {
-            cursor.takes('-')
-        } else if cursor.takes('+') {
-            false
-        } else if cursor.takes('-') {
-            true
-        } else {
+        let first = terms.is_empty() && numbers.is_none();
+        let negative = cursor.takes('-');
+        if !negative && !first && !cursor.takes('+') {
             break;
-        };
-        let at = cursor.at();
-        let mut term = term(cursor, depth)?;
-        if negative {
-            term.coefficient = -term.coefficient;
         }
-        parts += 1;
-        bare_step = bare_step.or(term.bare_step);
-        match term.loss {
-            // A part is multiplied only where it has a number of its own, so that a sum in
-            // parentheses keeps its bits.
+        let at = cursor.at();
+        let part = term(cursor, depth)?;
+        let factor = if negative { -part.coefficient } else { part.coefficient };
+        bare_step = bare_step.or(part.bare_step);
+        match part.loss {
             Some(loss) => {
-                let loss = if term.coefficient == 1.0 { loss } else { term.coefficient * loss };
-                total = Some(match total {
-                    Some(total) => total + loss,
-                    None => loss,
-                });
+                let (inner, constant) = loss.into_terms();
+                terms.extend(inner.into_iter().map(|(inner, loss)| (factor * inner, loss)));
+                if constant != 0.0 {
+                    numbers = Some(numbers.unwrap_or(0.0) + factor * constant);
+                }
             }
-            None if parts == 1 || total.is_some() || constant == 0.0 => {
-                constant += term.coefficient;
+            None if numbers.is_none() || !terms.is_empty() => {
+                numbers = Some(numbers.unwrap_or(0.0) + factor);
             }
             None => return Err(cursor.error_at(at, "two numbers; write their sum")),
         }
-        if let Some(at) =
-            bare_step.filter(|_| parts > 1 || negative || cursor.sees('+') || cursor.sees('-'))
-        {
+        let alone = first && !negative && !cursor.sees('+') && !cursor.sees('-');
+        if let Some(at) = bare_step.filter(|_| !alone) {
             return Err(cursor.error_at(at, "in a sum, a loss with steps stands in parentheses"));
         }
     }
-    match total {
-        Some(loss) if constant == 0.0 => Ok(loss),
-        Some(loss) => Ok(loss + constant),
-        None => Err(cursor.expected("`*`, `+` or `-` and a loss: a number alone is none")),
+    if terms.is_empty() {
+        return Err(cursor.expected("`*`, `+` or `-` and a loss: a number alone is none"));
     }
+    Ok(Loss::from_terms(terms, numbers.unwrap_or(0.0)))
 }
 
 fn term(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term> {
@@ -110,8 +95,8 @@ fn term(cursor: &mut Cursor<'_>, depth: usize) -> Result<Term> {
 fn operand(cursor: &mut Cursor<'_>, depth: usize) -> Result<(Loss, Option<usize>)> {
     let start = cursor.at();
     let head = if cursor.takes('(') {
-        if depth == MOST_PARENTHESES {
-            return Err(cursor.error_at(start, format!("nested deeper than {MOST_PARENTHESES}")));
+        if depth == MOST_DEPTH {
+            return Err(cursor.error_at(start, format!("nested deeper than {MOST_DEPTH}")));
         }
         let loss = sum(cursor, depth + 1)?;
         if !cursor.takes(')') {
