@@ -102,7 +102,7 @@ impl Bce {
 
     /// Replaces both logarithms by at least `floor` (`PyTorch`: -100).
     ///
-    /// The gradient with respect to p is `PyTorch`'s, ((1 - t) p - w t (1 - p)) / max(p (1 - p), 1e-12),
+    /// The gradient with respect to p is `PyTorch`'s, ((1 - t) p - w t (1 - p)) / max(p (1 - p), 1e-12), where 1e-12 is an f32,
     /// which is the derivative wherever neither logarithm is at its floor.
     #[must_use]
     pub fn log_floor(mut self, floor: f64) -> Self {

@@ -25,6 +25,9 @@ pub(crate) struct Carried {
     pub(crate) name: String,
     pub(crate) axes: Axes,
     pub(crate) value: Array3<f64>,
+    /// Whether the weight is made from the prediction: the denominator that a ratio carries, and what
+    /// later steps carry of it. It has all axes of its field, so a field has at most one.
+    pub(crate) depends: bool,
 }
 
 impl Field {
@@ -63,7 +66,8 @@ impl Field {
         let axes = axes.without(axes.without(self.axes));
         let shape = self.extents.shape(axes);
         let value = Array3::from_shape_fn(shape, |(c, p, i)| weight(c, p, i));
-        self.weights.push(Carried { name: format!("weight {}", self.weights.len()), axes, value });
+        let name = format!("weight {}", self.weights.len());
+        self.weights.push(Carried { name, axes, value, depends: false });
         self
     }
 
@@ -99,6 +103,11 @@ impl Field {
     /// The one value of a field without axes.
     pub fn scalar(&self) -> Option<f64> {
         if self.axes.is_empty() { self.value.first().copied() } else { None }
+    }
+
+    /// The weight that is made from the prediction.
+    pub(crate) fn dependent(&self) -> Option<&Carried> {
+        self.weights.iter().find(|weight| weight.depends)
     }
 
     /// How a message names a cell: its place along each axis that the field has.

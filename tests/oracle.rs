@@ -2,12 +2,14 @@
 
 mod strategy;
 
-use lossfold::{Error, ErrorKind};
+use lossfold::{Error, ErrorKind, Float};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
-use strategy::Case;
 use strategy::oracle::{Verdict, verdict};
 use strategy::random::{case, config};
+use strategy::{Case, Item, Kind};
 
 /// Whether a result is what the oracle says.
 fn agrees(expected: &Verdict, found: &Result<f64, Error>) -> bool {
@@ -25,7 +27,7 @@ fn value(case: &Case) -> Result<f64, Error> {
 }
 
 proptest! {
-    #![proptest_config(config(512))]
+    #![proptest_config(config(2048))]
 
     #[test]
     fn value_is_that_of_nested_loops(case in case()) {
@@ -34,4 +36,88 @@ proptest! {
         let found = value(&case);
         prop_assert!(agrees(&expected, &found), "{}: {expected:?}, found {found:?}", case.loss());
     }
+}
+
+proptest! {
+    #![proptest_config(config(256))]
+
+    #[test]
+    fn single_precision_differs_by_the_last_rounding_only(case in case()) {
+        let narrow = case.predicted().mapv(f32::narrow);
+        let wide = narrow.mapv(f64::from);
+        let in_f32 = case.with_batch(&narrow, |batch| case.loss().value_and_gradient(batch));
+        let in_f64 = case.with_batch(&wide, |batch| case.loss().value_and_gradient(batch));
+        match (in_f32, in_f64) {
+            (Ok((value, gradient)), Ok((wide_value, wide_gradient))) => {
+                prop_assert_eq!(value.to_bits(), f32::narrow(wide_value).to_bits());
+                let bits = |x: f32| x.to_bits();
+                let expected = wide_gradient.mapv(f32::narrow).mapv(bits);
+                prop_assert_eq!(gradient.mapv(bits), expected);
+            }
+            (in_f32, in_f64) => prop_assert_eq!(in_f32.map(drop), in_f64.map(drop)),
+        }
+    }
+
+    #[test]
+    fn a_perturbed_value_is_refused(case in case()) {
+        let expected = verdict(&case);
+        if let Verdict::Value { value, .. } = expected && value.is_finite() {
+            let perturbed = value + 1e-6 * value.abs().max(1.0);
+            prop_assert!(!agrees(&expected, &Ok(perturbed)));
+        }
+    }
+}
+
+/// Of many losses, how many have a value that the oracle refuses after a change of the loss.
+fn refused(change: impl Fn(&mut Case)) -> usize {
+    let mut runner = TestRunner::deterministic();
+    let drawn = (0..2000).map(|_| case().new_tree(&mut runner).expect("a case").current());
+    let wrong = drawn.filter(|case| {
+        let expected = verdict(case);
+        let mut changed = case.clone();
+        change(&mut changed);
+        let found = value(&changed);
+        matches!(expected, Verdict::Value { .. }) && found.is_ok() && !agrees(&expected, &found)
+    });
+    wrong.count()
+}
+
+#[test]
+fn what_is_not_changed_is_not_refused() {
+    assert_eq!(refused(|_| {}), 0);
+}
+
+#[test]
+fn a_wrong_order_is_refused() {
+    let reversed = refused(|case| {
+        let mut steps: Vec<_> = case.steps().map(|step| step.clone()).collect();
+        for step in case.steps() {
+            *step = steps.pop().expect("as many steps as before");
+        }
+    });
+    assert!(reversed > 20, "{reversed}");
+}
+
+#[test]
+fn a_wrong_divisor_is_refused() {
+    let summed = refused(|case| {
+        for step in case.steps().filter(|step| step.kind == Kind::Mean && !step.carry) {
+            step.kind = Kind::Sum;
+            step.policy = strategy::Policy::Skip;
+            step.by.clear();
+        }
+    });
+    assert!(summed > 100, "{summed}");
+}
+
+#[test]
+fn a_weight_that_scales_instead_of_weighing_is_refused() {
+    let scaled = refused(|case| {
+        for item in &mut case.items {
+            if let Item::Weigh(named) = item {
+                *item = Item::Scale(named.clone());
+            }
+        }
+    });
+    assert!(scaled > 100, "{scaled}");
 }

@@ -313,7 +313,9 @@ fn on_batches(loss: &Loss) -> Vec<String> {
         if choice & 4 == 4 {
             batch = batch.with_mask(Axes::ALL, &target)?;
         }
-        loss.values(&batch)
+        let mut values = loss.values(&batch)?;
+        values.values += 0.0; // -0 is 0
+        Ok::<_, lossfold::Error>(values)
     };
     (0..8).map(|choice| format!("{:?}", carried(choice))).collect()
 }
@@ -540,6 +542,11 @@ fn a_default_that_is_named_does_not_print() {
             "overlap(sigmoid) > tversky(all; fp=0.3)",
             "overlap(sigmoid) > tversky(all; fp=0.3, fn=1)",
         ),
+        // A floor of 0 is not none.
+        (
+            "overlap(sigmoid) > dice(all; score_floor=0)",
+            "overlap(sigmoid) > dice(all; score_floor=0)",
+        ),
         ("bce(sigmoid) > weigh(presence(pixel))", "bce(sigmoid) > weigh(presence)"),
         ("bce(sigmoid) > weigh(balance(all))", "bce(sigmoid) > weigh(balance)"),
         ("bce(sigmoid) > weigh(volume(pixel; absent=error)=-2)", "bce(sigmoid) > weigh(volume=-2)"),
@@ -616,4 +623,41 @@ fn an_expression_that_nests_too_deep_is_built_and_refused() {
         loss.map(Map::Power(2.0)) + bce(Activation::Sigmoid)
     });
     assert_eq!(deep.check().unwrap_err().kind(), ErrorKind::Order);
+}
+
+#[test]
+fn whatever_passes_its_check_parses_back() {
+    for depth in [64, 65, 100, 127] {
+        let source = || bce(Activation::Sigmoid);
+        let quotients = (0..depth).fold(source(), |loss, _| loss / source());
+        let sums = (0..depth / 2).fold(source(), |loss, _| (loss + source()).weigh(Weight::Mask));
+        for loss in [quotients, sums] {
+            loss.check().unwrap();
+            assert_eq!(loss.to_string().parse::<Loss>().unwrap(), loss);
+        }
+    }
+}
+
+#[test]
+fn a_large_k_parses_back() {
+    let step = Step::new(Aggregate::TopK(1_000_000_000_000_000), Axis::Class);
+    let order = Reduction::from(step);
+    order.check().unwrap();
+    assert_eq!(order.to_string().parse::<Reduction>().unwrap(), order);
+}
+
+#[test]
+fn a_weight_counted_over_no_axes_is_refused() {
+    for weight in [Weight::presence(), Weight::volume(-2.0), Weight::balance()] {
+        let loss = bce(Activation::Sigmoid).weigh(weight.over(Axes::NONE));
+        assert_eq!(loss.check().unwrap_err().kind(), ErrorKind::Weight, "{loss}");
+    }
+}
+
+#[test]
+fn a_sum_of_a_hundred_thousand_terms_is_read_in_a_moment() {
+    let text = vec!["bce(sigmoid)"; 100_000].join(" + ");
+    let start = std::time::Instant::now();
+    text.parse::<Loss>().unwrap();
+    assert!(start.elapsed().as_secs() < 10);
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ndarray::{ArrayBase, ArrayRef, ArrayView, ArrayViewD, Data, Dimension, Slice};
+use ndarray::{
+    ArrayBase, ArrayRef, ArrayView, ArrayViewD, Data, Dimension, IxDyn, Slice, ViewRepr,
+};
 
 use crate::axis::Axis;
 use crate::layout::Layout;
@@ -91,14 +93,17 @@ impl<'a, A, D: Dimension> IntoView<'a> for ArrayView<'a, A, D> {
     }
 }
 
+/// An [`ArrayView`] whose element type is spelled out, so that what holds it is covariant in `'a`.
+pub(crate) type View<'a, A, D> = ArrayBase<ViewRepr<&'a A>, D, A>;
+
 /// A dense array whose element type is known at run time.
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub enum Dense<'a> {
-    F32(ArrayViewD<'a, f32>),
-    F64(ArrayViewD<'a, f64>),
-    U8(ArrayViewD<'a, u8>),
-    Bool(ArrayViewD<'a, bool>),
+    F32(View<'a, f32, IxDyn>),
+    F64(View<'a, f64, IxDyn>),
+    U8(View<'a, u8, IxDyn>),
+    Bool(View<'a, bool, IxDyn>),
 }
 
 macro_rules! value {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView, Dimension, Slice};
 
-pub(crate) use array::{Dense, canonical};
+pub(crate) use array::{Dense, View, canonical};
 pub use array::{Float, IntoView, Value};
 pub(crate) use target::Target;
 pub use target::{IntoTarget, Label, Labels};
@@ -45,7 +45,7 @@ use crate::layout::Layout;
 #[derive(Clone, Debug)]
 pub struct Batch<'a, F, D: Dimension> {
     layout: Layout,
-    prediction: ArrayView<'a, F, D>,
+    prediction: View<'a, F, D>,
     target: Target<'a>,
     image: Option<Aligned<'a>>,
     map: Option<Aligned<'a>>,
@@ -255,4 +255,10 @@ fn given_once<'a>(name: &str, place: &mut Option<Aligned<'a>>, aligned: Aligned<
         ));
     }
     Ok(())
+}
+
+/// A batch may stand where one that lives less long is asked for.
+#[cfg(test)]
+fn _is_covariant<'short, D: Dimension>(batch: Batch<'static, f32, D>) -> Batch<'short, f32, D> {
+    batch
 }

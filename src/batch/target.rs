@@ -1,8 +1,8 @@
 //! What a prediction is compared with: dense values, or class labels.
 
-use ndarray::{ArrayViewD, Slice};
+use ndarray::{ArrayViewD, IxDyn, Slice};
 
-use super::array::{Dense, IntoView, Value, canonical, keep_images};
+use super::array::{Dense, IntoView, Value, View, canonical, keep_images};
 use crate::layout::Layout;
 
 /// Class labels: one class number for every pixel of every image.
@@ -61,7 +61,7 @@ macro_rules! labels {
         /// Integers whose type is known at run time.
         #[doc(hidden)]
         #[derive(Clone, Debug)]
-        pub enum Numbers<'a> { $($variant(ArrayViewD<'a, $type>)),* }
+        pub enum Numbers<'a> { $($variant(View<'a, $type, IxDyn>)),* }
 
         $(impl Label for $type {
             fn erase(view: ArrayViewD<'_, Self>) -> Numbers<'_> {

@@ -33,7 +33,7 @@ impl Loss {
                 Self::new(Node::Sum { terms, constant: *constant })
             }
             Node::Quotient(over, under) => below(over) / below(under),
-            Node::TooDeep => self.clone(),
+            Node::TooLarge => self.clone(),
         }
     }
 

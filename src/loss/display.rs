@@ -28,7 +28,7 @@ impl fmt::Display for Loss {
             }
             Node::Sum { terms, constant } => sum(f, terms, *constant),
             Node::Quotient(over, under) => write!(f, "{} / {}", operand(over), operand(under)),
-            Node::TooDeep => f.write_str("(nested too deep)"),
+            Node::TooLarge => f.write_str("(too large)"),
         }
     }
 }

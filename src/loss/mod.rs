@@ -17,6 +17,9 @@ use crate::weight::Weight;
 /// How deep an expression may nest. The deepest loss of any framework nests about ten times.
 pub(crate) const MOST_DEPTH: usize = 128;
 
+/// How many nodes an expression may have.
+const MOST_NODES: usize = 1 << 20;
+
 /// A loss: an expression that is built, printed, parsed, compared and evaluated.
 ///
 /// A loss is a cheap clone and `Send + Sync`. Building never fails; [`check`](Self::check), parsing
@@ -39,6 +42,8 @@ pub(crate) const MOST_DEPTH: usize = 128;
 pub struct Loss {
     node: Arc<Node>,
     depth: usize,
+    /// How many nodes a walk meets; a shared part is met once for each place where it stands.
+    size: usize,
 }
 
 pub(crate) enum Node {
@@ -58,8 +63,8 @@ pub(crate) enum Node {
         constant: f64,
     },
     Quotient(Loss, Loss),
-    /// Stands for an expression that nests deeper than is supported.
-    TooDeep,
+    /// Stands for an expression that nests deeper, or has more nodes, than is supported.
+    TooLarge,
 }
 
 /// A function of each value between steps. Times a number, minus and plus are arithmetic on
@@ -111,10 +116,11 @@ pub fn element(
 impl Loss {
     pub(crate) fn new(node: Node) -> Self {
         let depth = 1 + node.children().map(|child| child.depth).max().unwrap_or(0);
-        if depth > MOST_DEPTH {
-            return Self { node: Arc::new(Node::TooDeep), depth: 1 };
+        let size = node.children().fold(1_usize, |size, child| size.saturating_add(child.size));
+        if depth > MOST_DEPTH || size > MOST_NODES {
+            return Self { node: Arc::new(Node::TooLarge), depth: 1, size: 1 };
         }
-        Self { node: Arc::new(node), depth }
+        Self { node: Arc::new(node), depth, size }
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -151,7 +157,7 @@ impl Loss {
     /// Refuses an expression that no batch could make right.
     ///
     /// **Errors** ([`ErrorKind::Order`], [`ErrorKind::Weight`]): a step over an axis that is gone, a
-    /// number out of its range, an option that does not belong, more than 128 levels.
+    /// number out of its range, an option that does not belong, more than 128 levels or 2^20 parts.
     pub fn check(&self) -> Result<()> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Order, format!("order: {why}")));
         // Which axes a map or a mask has is known with the batch: until then it may have all.
@@ -201,7 +207,9 @@ impl Loss {
                     None => Ok(()),
                 }
             }
-            Node::TooDeep => refuse(format!("the loss nests deeper than {MOST_DEPTH} levels")),
+            Node::TooLarge => refuse(format!(
+                "the loss nests deeper than {MOST_DEPTH} levels or has more than {MOST_NODES} parts"
+            )),
         }
     }
 
@@ -225,7 +233,7 @@ impl Loss {
                 terms.iter().fold(Axes::NONE, |axes, (_, term)| axes.with(term.axes(carried)))
             }
             Node::Quotient(over, under) => over.axes(carried).with(under.axes(carried)),
-            Node::TooDeep => Axes::NONE,
+            Node::TooLarge => Axes::NONE,
         }
     }
 }
@@ -233,7 +241,7 @@ impl Loss {
 impl Node {
     pub(crate) fn children(&self) -> impl Iterator<Item = &Loss> {
         let (one, two, many): (Option<&Loss>, Option<&Loss>, &[(f64, Loss)]) = match self {
-            Self::Element(_) | Self::Region { .. } | Self::TooDeep => (None, None, &[]),
+            Self::Element(_) | Self::Region { .. } | Self::TooLarge => (None, None, &[]),
             Self::Step(child, _)
             | Self::Scale(child, _)
             | Self::Weigh(child, _)

@@ -6,6 +6,7 @@ use super::data::{Data, Labelled};
 use crate::axis::Axis;
 use crate::element::Activation;
 use crate::error::{Error, ErrorKind, Result};
+use crate::notation::Number;
 
 impl Data<'_> {
     /// Refuses the first cell, in the order of the user's axes, that is read and cannot be.
@@ -58,7 +59,7 @@ impl Data<'_> {
         let expected = if value.is_finite() { expected } else { "a finite number" };
         Err(Error::new(
             ErrorKind::Domain,
-            format!("{name}: {name}{index:?} is {value}, expected {expected}"),
+            format!("{name}: {name}{index:?} is {}, expected {expected}", Number(value)),
         ))
     }
 

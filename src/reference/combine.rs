@@ -34,7 +34,7 @@ impl Evaluation<'_, '_> {
                 *total += weighted(*coefficient, v);
             });
         }
-        let weights = common_weights(loss, inputs.iter().map(|(_, input)| &input.field))?;
+        let weights = common_weights("sum", loss, inputs.iter().map(|(_, input)| &input.field))?;
         let field = Field { axes, extents: self.data.extents, classes, value, weights };
         Ok(Evaluated { loss, field, how: How::Sum { inputs, constant } })
     }
@@ -53,7 +53,7 @@ impl Evaluation<'_, '_> {
         let (over, under) = (below(over)?, below(under)?);
         let (axes, classes) = self.outline(loss)?;
         let shape = self.shape(axes, &classes);
-        let weights = common_weights(loss, [&over.field, &under.field].into_iter())?;
+        let weights = common_weights("quotient", loss, [&over.field, &under.field].into_iter())?;
         let mut field = Field {
             axes,
             extents: self.data.extents,
@@ -85,6 +85,7 @@ impl Evaluation<'_, '_> {
 /// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
 /// broadcast along an axis takes on the weights of that axis.
 fn common_weights<'f>(
+    what: &str,
     loss: &Loss,
     fields: impl Iterator<Item = &'f Field> + Clone,
 ) -> Result<Vec<Carried>> {
@@ -107,8 +108,8 @@ fn common_weights<'f>(
                 return Err(Error::new(
                     ErrorKind::Weight,
                     format!(
-                        "sum: the terms of `{loss}` carry different weights (`{}` is not on all of \
-                         them); weigh the sum instead",
+                        "{what}: the terms of `{loss}` carry different weights (`{}` is not on all of \
+                         them); weigh the {what} instead",
                         weight.name
                     ),
                 ));

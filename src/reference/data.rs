@@ -80,6 +80,7 @@ impl<'b> Data<'b> {
             name: "ignored label".into(),
             axes: [Axis::Pixel, Axis::Image].into(),
             value: kept.clone(),
+            depends: false,
         })
     }
 }

@@ -35,17 +35,17 @@ pub struct Factor {
     pub denominator: u128,
 }
 
-/// A field on which two orders differ, and what each makes of it: its values by class, pixel and
-/// image, or why it is an error.
+/// A field on which two orders differ, and what each makes of it: a field of other values, masses or
+/// axes, or an error.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Witness {
     /// The field.
     pub field: Field,
     /// What the first order makes of it.
-    pub first: Result<Vec<f64>>,
+    pub first: Result<Field>,
     /// What the second order makes of it.
-    pub second: Result<Vec<f64>>,
+    pub second: Result<Field>,
 }
 
 impl Setting {
@@ -116,21 +116,9 @@ impl Reduction {
         }
         for trial in 0..TRIALS {
             let field = trial_field(setting, trial);
-            let of = |order: &Self| {
-                order.apply(&field).map(|field| {
-                    let mass = field.mass();
-                    let count = |(v, m): (&f64, &f64)| if *m == 0.0 { 0.0 } else { *v };
-                    field.value.iter().zip(&mass).map(count).collect::<Vec<f64>>()
-                })
-            };
-            let (first, second) = (of(self), of(other));
+            let (first, second) = (self.apply(&field), other.apply(&field));
             let same = match (&first, &second) {
-                (Ok(first), Ok(second)) => {
-                    let close = |(a, b): (&f64, &f64)| {
-                        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) || a.is_nan() && b.is_nan()
-                    };
-                    first.len() == second.len() && first.iter().zip(second).all(close)
-                }
+                (Ok(first), Ok(second)) => alike(first, second),
                 (first, second) => first.is_err() && second.is_err(),
             };
             if !same {
@@ -152,6 +140,21 @@ fn lowest_terms(first: u128, second: u128) -> Equivalence {
     } else {
         Equivalence::Factor(factor)
     }
+}
+
+/// Whether two results are per the same axes and alike in every cell: both without mass, or with the
+/// same value and, where a later step may use it, the same mass.
+fn alike(first: &Field, second: &Field) -> bool {
+    let close = |a: f64, b: f64| {
+        (a - b).abs() <= 1e-9 * a.abs().max(b.abs()) || a == b || a.is_nan() && b.is_nan()
+    };
+    let counts = !first.axes.is_empty();
+    let cells =
+        first.value.iter().zip(&second.value).zip(first.mass().into_iter().zip(second.mass()));
+    first.axes == second.axes
+        && cells.into_iter().all(|((&a, &b), (m, n))| {
+            (m == 0.0) == (n == 0.0) && (m == 0.0 || close(a, b) && (!counts || close(m, n)))
+        })
 }
 
 /// A field of values in (0, 8). After the first trial, each weight is 0 on some slabs: for about a

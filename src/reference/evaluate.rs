@@ -7,7 +7,7 @@ use super::data::Data;
 use super::element::evaluate as evaluate_element;
 use super::outline::{Evaluation, gather_live, spread_live, weights_named};
 use super::region::{Divided, divide};
-use super::step::{Stepped, take};
+use super::step::{Stepped, WeightSlope, take};
 use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +39,7 @@ pub(super) enum How<'l> {
         derivative: Array3<f64>,
         divisor: Array3<f64>,
         remainder: Array3<f64>,
+        weight: Option<WeightSlope>,
     },
     Scale {
         input: Box<Evaluated<'l>>,
@@ -101,10 +102,10 @@ impl Evaluation<'_, '_> {
                     step.by.as_ref().map(|by| by.iter().map(weight).collect::<Result<Vec<_>>>());
                 let by = by.transpose()?;
                 let stepped = take(&input.field, step, over, by.as_deref(), live)?;
-                let Stepped { field, derivative, divisor, remainder } = stepped;
+                let Stepped { field, derivative, divisor, remainder, weight } = stepped;
                 Ok(evaluated(
                     field,
-                    How::Step { input: Box::new(input), derivative, divisor, remainder },
+                    How::Step { input: Box::new(input), derivative, divisor, remainder, weight },
                 ))
             }
             Node::Scale(child, weight) => {
@@ -142,7 +143,7 @@ impl Evaluation<'_, '_> {
             }
             Node::Sum { terms, constant } => self.sum(loss, terms, *constant, live),
             Node::Quotient(over, under) => self.quotient(loss, over, under, live),
-            Node::TooDeep => Err(Error::new(ErrorKind::Order, "order: the loss nests too deep")),
+            Node::TooLarge => Err(Error::new(ErrorKind::Order, "order: the loss is too large")),
         }
     }
 

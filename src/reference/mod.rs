@@ -5,6 +5,7 @@
 //! cells that some later step reads; a cell of mass 0 is never read. Upwards comes the field.
 
 mod activation;
+mod aggregate;
 mod check;
 mod combine;
 mod data;

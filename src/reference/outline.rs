@@ -48,7 +48,7 @@ impl Evaluation<'_, '_> {
         }
         let all = || (0..self.data.extents.class).collect();
         let classes = match loss.node() {
-            Node::Element(_) | Node::TooDeep => all(),
+            Node::Element(_) | Node::TooLarge => all(),
             Node::Region { overlap, .. } => self.selected(overlap)?,
             Node::Select(child, list) => {
                 let (_, classes) = self.outline(child)?;

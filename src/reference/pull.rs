@@ -2,8 +2,9 @@
 
 use ndarray::{Array3, Axis as Dim, Zip};
 
+use super::activation::Slope;
 use super::evaluate::{Evaluated, How};
-use crate::axis::Axes;
+use crate::axis::{Axes, Axis};
 use crate::field::{spread, weighted};
 
 /// Where the cells of a value come from: every source's cells, and what stems from no cell.
@@ -20,7 +21,7 @@ impl Evaluated<'_> {
     /// The gradient of Σ adjoint · value with respect to the prediction.
     pub(super) fn gradient(&self, adjoint: &Array3<f64>) -> Array3<f64> {
         let mut gradient = Array3::zeros(self.field.extents.shape(Axes::ALL));
-        self.pull(adjoint, &mut Sink::Gradient(&mut gradient));
+        self.pull(adjoint, None, &mut Sink::Gradient(&mut gradient));
         gradient
     }
 
@@ -35,11 +36,13 @@ impl Evaluated<'_> {
             remainder: 0.0,
         };
         let adjoint = Array3::from_elem(self.field.value.dim(), 1.0);
-        self.pull(&adjoint, &mut Sink::Contribution(&mut contribution));
+        self.pull(&adjoint, None, &mut Sink::Contribution(&mut contribution));
         contribution
     }
 
-    fn pull(&self, adjoint: &Array3<f64>, sink: &mut Sink<'_>) {
+    /// Passes on the adjoint of the node's values, and that of the weight that is made from the
+    /// prediction, where the node's field has one.
+    fn pull(&self, adjoint: &Array3<f64>, of_weight: Option<&Array3<f64>>, sink: &mut Sink<'_>) {
         match &self.how {
             How::Element { activated, slope } => match sink {
                 Sink::Gradient(gradient) => activated.pull(slope, adjoint, gradient),
@@ -47,35 +50,51 @@ impl Evaluated<'_> {
             },
             How::Region { activated, classes, divided } => {
                 let shape = divided.derivative.dim();
+                let along =
+                    |adjoint, derivative| product(&spread(adjoint, shape).to_owned(), derivative);
                 match sink {
                     Sink::Gradient(gradient) => {
-                        let slope =
-                            product(&spread(adjoint, shape).to_owned(), &divided.derivative);
+                        let mut slope = along(adjoint, &divided.derivative);
+                        if let Some(of_weight) = of_weight {
+                            slope += &along(of_weight, &divided.divisor_derivative);
+                        }
                         let slope = all_classes(&slope, classes, gradient.dim());
-                        let with_respect_to_p =
-                            slope.mapv(|p| super::activation::Slope { p, ..Default::default() });
+                        let slope = slope.mapv(|p| Slope { p, ..Slope::default() });
                         let ones = Array3::from_elem(gradient.dim(), 1.0);
-                        activated.pull(&with_respect_to_p, &ones, gradient);
+                        activated.pull(&slope, &ones, gradient);
                     }
                     Sink::Contribution(parts) => {
-                        let cells = product(&spread(adjoint, shape).to_owned(), &divided.part);
+                        let cells = along(adjoint, &divided.part);
                         parts.cells += &all_classes(&cells, classes, parts.cells.dim());
                         parts.remainder += product(adjoint, &divided.remainder).sum();
                     }
                 }
             }
-            How::Step { input, derivative, remainder, .. } => {
+            How::Step { input, derivative, remainder, weight, .. } => {
                 if let Sink::Contribution(parts) = sink {
                     parts.remainder += product(adjoint, remainder).sum();
                 }
-                let adjoint = spread(adjoint, derivative.dim()).to_owned();
-                input.pull(&product(&adjoint, derivative), sink);
+                let along = |adjoint, derivative: &Array3<f64>| {
+                    product(&spread(adjoint, derivative.dim()).to_owned(), derivative)
+                };
+                let below = along(adjoint, derivative);
+                // What cells contribute is counted with the masses as they are.
+                let moves = weight.as_ref().filter(|_| matches!(sink, Sink::Gradient(_)));
+                let consumed = moves.map(|slope| {
+                    let mut of_consumed = along(adjoint, &slope.value);
+                    if let Some(of_carried) = of_weight {
+                        of_consumed += &along(of_carried, &slope.divisor);
+                    }
+                    gather(of_consumed, slope.shape)
+                });
+                input.pull(&below, consumed.as_ref().or(of_weight), sink);
             }
             How::Scale { input, weight } => {
-                input.pull(&gather(product(adjoint, weight), input.field.value.dim()), sink);
+                let below = gather(product(adjoint, weight), input.field.value.dim());
+                input.pull(&below, of_weight, sink);
             }
             How::Weigh { input } => {
-                input.pull(&gather(adjoint.clone(), input.field.value.dim()), sink);
+                input.pull(&gather(adjoint.clone(), input.field.value.dim()), of_weight, sink);
             }
             How::Map { input, derivative } => {
                 let below = product(adjoint, derivative);
@@ -83,32 +102,43 @@ impl Evaluated<'_> {
                     let mapped = product(adjoint, &self.field.value).sum();
                     parts.remainder += mapped - product(&below, &input.field.value).sum();
                 }
-                input.pull(&below, sink);
+                input.pull(&below, of_weight, sink);
             }
             How::Select { input, places } => {
-                input.pull(&all_classes(adjoint, places, input.field.value.dim()), sink);
+                let below = all_classes(adjoint, places, input.field.value.dim());
+                let dependent =
+                    input.field.dependent().filter(|weight| weight.axes.contains(Axis::Class));
+                let of_all = of_weight.zip(dependent);
+                let of_all =
+                    of_all.map(|(rows, weight)| all_classes(rows, places, weight.value.dim()));
+                input.pull(&below, of_all.as_ref().or(of_weight), sink);
             }
             How::Sum { inputs, constant } => {
                 if let Sink::Contribution(parts) = sink {
                     parts.constant += weighted(*constant, adjoint.sum());
                 }
+                // Terms that carry the weight carry the same; the first of them answers for it.
+                let mut of_weight = of_weight;
                 for (coefficient, input) in inputs {
                     let below = adjoint.mapv(|adjoint| weighted(*coefficient, adjoint));
-                    input.pull(&gather(below, input.field.value.dim()), sink);
+                    let below = gather(below, input.field.value.dim());
+                    let own = input.field.dependent().and_then(|_| of_weight.take());
+                    input.pull(&below, own, sink);
                 }
             }
             How::Quotient { over, under } => {
-                let shape = adjoint.dim();
-                let denominator = spread(&under.field.value, shape);
+                let denominator = spread(&under.field.value, adjoint.dim());
                 let mut below = adjoint.clone();
                 Zip::from(&mut below).and(denominator).for_each(|adjoint, &d| {
                     *adjoint = if *adjoint == 0.0 { 0.0 } else { *adjoint / d };
                 });
+                let of_under = of_weight.filter(|_| over.field.dependent().is_none());
                 if let Sink::Gradient(_) = sink {
                     let by_denominator = product(&below, &self.field.value).mapv(|x| -x);
-                    under.pull(&gather(by_denominator, under.field.value.dim()), sink);
+                    under.pull(&gather(by_denominator, under.field.value.dim()), of_under, sink);
                 }
-                over.pull(&gather(below, over.field.value.dim()), sink);
+                let of_over = of_weight.filter(|_| over.field.dependent().is_some());
+                over.pull(&gather(below, over.field.value.dim()), of_over, sink);
             }
         }
     }

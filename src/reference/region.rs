@@ -21,6 +21,8 @@ pub(super) struct Divided {
     /// What of the ratio stems from no cell: smoothing and floors.
     pub(super) remainder: Array3<f64>,
     pub(super) divisor: Array3<f64>,
+    /// The derivative of a cell's denominator with respect to its p.
+    pub(super) divisor_derivative: Array3<f64>,
 }
 
 /// The three terms of a cell, and their derivatives with respect to p.
@@ -49,6 +51,8 @@ struct Score {
     /// The part of the value per unit of each sum.
     part: Sums,
     divisor: f64,
+    /// The derivatives of the denominator: 0 at its floor.
+    divisor_derivative: Sums,
 }
 
 impl Region {
@@ -60,7 +64,14 @@ impl Region {
             Formula::Own { formula, .. } => {
                 let derivative = formula.derivative(sums);
                 let value = formula.value(sums);
-                return Score { value, derivative, part: derivative, divisor: 1.0 };
+                let divisor_derivative = Sums::default();
+                return Score {
+                    value,
+                    derivative,
+                    part: derivative,
+                    divisor: 1.0,
+                    divisor_derivative,
+                };
             }
         };
         let numerator = double * sums.true_positive + ratio.smooth_numerator;
@@ -68,13 +79,16 @@ impl Region {
             + ratio.false_positive * sums.false_positive
             + ratio.false_negative * sums.false_negative
             + ratio.smooth_denominator;
-        let divisor = open.max(ratio.floor);
+        let at_floor = ratio.floor > 0.0 && open <= ratio.floor;
+        let divisor = if at_floor { ratio.floor } else { open };
         let score = numerator / divisor;
         let floored = ratio.score_floor.is_some_and(|floor| score < floor);
         let value = 1.0 - if floored { ratio.score_floor.unwrap_or(score) } else { score };
-        // d(1 - N/D) = (N/D dD - dN) / D, and D moves only above its floor.
+        // D moves only above its floor.
+        let moves = if at_floor { 0.0 } else { 1.0 };
+        // d(1 - N/D) = (N/D dD - dN) / D.
         let slope = |numerator: f64, denominator: f64| {
-            let denominator = if open > ratio.floor { denominator } else { 0.0 };
+            let denominator = moves * denominator;
             if floored { 0.0 } else { (score * denominator - numerator) / divisor }
         };
         Score {
@@ -90,6 +104,11 @@ impl Region {
                 false_negative: ratio.false_negative / divisor,
             },
             divisor,
+            divisor_derivative: Sums {
+                true_positive: moves * double,
+                false_positive: moves * ratio.false_positive,
+                false_negative: moves * ratio.false_negative,
+            },
         }
     }
 }
@@ -128,6 +147,7 @@ pub(super) fn divide(
         part: Array3::zeros(like.value.dim()),
         remainder: Array3::zeros(shape),
         divisor: Array3::zeros(shape),
+        divisor_derivative: Array3::zeros(like.value.dim()),
     };
     let mut counted = Array3::from_elem(shape, 1.0);
     for place in cells(shape) {
@@ -154,6 +174,12 @@ pub(super) fn divide(
             _ if score.divisor == 0.0 => Some(region.ratio.empty),
             _ => None,
         };
+        if policy != Some(Empty::Skip) {
+            for (&cell, (_, slope)) in read.iter().zip(&of) {
+                divided.divisor_derivative[cell] =
+                    masses[cell] * dot(score.divisor_derivative, *slope);
+            }
+        }
         if let Some(policy) = policy {
             let worth = worth(policy, live[place], || {
                 let place = divided.field.place(place);
@@ -177,9 +203,9 @@ pub(super) fn divide(
     }
     if region.ratio.carry {
         // A group that is skipped has no mass to carry.
-        divided.field.leave("carried divisor", left, &(&divided.divisor * &counted));
+        divided.field.leave("carried divisor", left, &(&divided.divisor * &counted), true);
     } else if counted.iter().any(|&counts| counts == 0.0) {
-        divided.field.leave("groups with mass", left, &counted);
+        divided.field.leave("skipped groups", left, &counted, false);
     }
     Ok(divided)
 }

@@ -1,7 +1,8 @@
-//! Every aggregate, literally: a group of cells in, a value and its derivatives out.
+//! A step on a field: which weights it consumes, what it makes of each group, what it leaves.
 
 use ndarray::Array3;
 
+use super::aggregate::Group;
 use super::sum::sum;
 use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +20,18 @@ pub(super) struct Stepped {
     pub(super) divisor: Array3<f64>,
     /// What of the result is not Σ derivative · value: 0 for steps that scale with their values.
     pub(super) remainder: Array3<f64>,
+    /// What a weight that is made from the prediction did, if the step consumed one.
+    pub(super) weight: Option<WeightSlope>,
+}
+
+/// The derivatives of a step with respect to a weight that it consumed, per cell.
+pub(super) struct WeightSlope {
+    /// Of the result.
+    pub(super) value: Array3<f64>,
+    /// Of the divisor.
+    pub(super) divisor: Array3<f64>,
+    /// The shape of the weight.
+    pub(super) shape: Cell,
 }
 
 /// Takes a step over `axes`. Values are read in the groups that are live, masses in all: a group that
@@ -61,6 +74,14 @@ pub(super) fn take(
         derivative: Array3::zeros(field.value.dim()),
         divisor: Array3::zeros(shape),
         remainder: Array3::zeros(shape),
+        weight: consumed.iter().position(|weight| weight.depends).map(|place| WeightSlope {
+            value: Array3::zeros(field.value.dim()),
+            divisor: {
+                let others = consumed.iter().enumerate().filter(|(other, _)| *other != place);
+                mass(others.map(|(_, weight)| weight), field.value.dim())
+            },
+            shape: consumed[place].value.dim(),
+        }),
     };
     let mut skipped = Array3::from_elem(shape, 1.0);
     for place in cells(shape) {
@@ -103,13 +124,23 @@ pub(super) fn take(
         for (&cell, derivative) in read.iter().zip(derivatives) {
             stepped.derivative[cell] = derivative;
         }
+        if let Some(weight) = &mut stepped.weight {
+            let slopes = match &named {
+                Some(_) => group.values.iter().map(|v| v / divisor).collect(),
+                None => group.mass_slopes(step.aggregate, value, divisor),
+            };
+            for (&cell, slope) in read.iter().zip(slopes) {
+                weight.value[cell] = slope * weight.divisor[cell];
+            }
+        }
     }
     let divided_by = by.unwrap_or(&consumed);
     let touched = divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
     if step.carry {
-        stepped.field.leave("carried divisor", left, &stepped.divisor);
+        let depends = stepped.weight.is_some() && by.is_none();
+        stepped.field.leave("carried divisor", left, &stepped.divisor, depends);
     } else if skipped.iter().any(|&counts| counts == 0.0) {
-        stepped.field.leave("groups with mass", touched.without(axes), &skipped);
+        stepped.field.leave("skipped groups", touched.without(axes), &skipped, false);
     }
     Ok(stepped)
 }
@@ -131,12 +162,12 @@ pub(super) fn worth(
 
 impl Field {
     /// Leaves a weight behind that does not vary along the axes outside `axes`.
-    pub(super) fn leave(&mut self, name: &str, axes: Axes, weight: &Array3<f64>) {
+    pub(super) fn leave(&mut self, name: &str, axes: Axes, weight: &Array3<f64>, depends: bool) {
         let mut value = weight.clone();
         for axis in self.axes.without(axes).iter() {
             value.collapse_axis(ndarray::Axis(axis as usize), 0);
         }
-        self.weights.push(Carried { name: name.into(), axes, value });
+        self.weights.push(Carried { name: name.into(), axes, value, depends });
     }
 }
 
@@ -158,131 +189,4 @@ pub(super) fn group(place: Cell, axes: Axes, shape: Cell) -> impl Iterator<Item 
         let pixels = pixels.clone();
         pixels.flat_map(move |pixel| images.clone().map(move |image| (class, pixel, image)))
     })
-}
-
-/// The cells with mass of one group.
-struct Group {
-    values: Vec<f64>,
-    masses: Vec<f64>,
-}
-
-type Aggregated = (f64, Vec<f64>);
-
-impl Group {
-    /// The value and its derivatives; or which cell has a value that the aggregate cannot take.
-    fn aggregate(&self, step: &Step, divisor: f64) -> Result<Aggregated, (usize, String)> {
-        if let Some(cell) = self.values.iter().position(|value| value.is_nan()) {
-            // Only a group that was worth NaN before can hold one; it stays one.
-            return Ok((self.values[cell], vec![0.0; self.values.len()]));
-        }
-        Ok(match step.aggregate {
-            Aggregate::Sum => (self.total(), self.masses.clone()),
-            Aggregate::Mean => {
-                (self.total() / divisor, self.masses.iter().map(|m| m / divisor).collect())
-            }
-            Aggregate::Max => self.at_value(self.values.iter().copied().fold(f64::MIN, f64::max)),
-            Aggregate::Min => self.at_value(self.values.iter().copied().fold(f64::MAX, f64::min)),
-            Aggregate::Power(p) => self.power(p, divisor)?,
-            Aggregate::LogMeanExp(t) => self.log_mean_exp(t, divisor),
-            Aggregate::Quantile(q) => self.at_value(self.quantile(q, divisor)),
-            Aggregate::TopFraction(fraction) => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a fraction in (0, 1] of a count is a count"
-                )]
-                let k = (fraction * self.values.len() as f64).floor() as usize;
-                self.top(k.max(1))
-            }
-            Aggregate::TopK(k) => self.top(k),
-        })
-    }
-
-    /// Σ m v.
-    fn total(&self) -> f64 {
-        sum(self.masses.iter().zip(&self.values).map(|(m, v)| m * v))
-    }
-
-    /// A value that some cells have; these share the derivative equally.
-    fn at_value(&self, value: f64) -> Aggregated {
-        let ties = self.values.iter().filter(|&&v| v == value).count() as f64;
-        let share = |&v: &f64| if v == value { 1.0 / ties } else { 0.0 };
-        (value, self.values.iter().map(share).collect())
-    }
-
-    /// (Σ m v^p / Σ m)^(1/p), computed relative to the value that leads, the largest (for
-    /// p below 0 the smallest), so that no power overflows.
-    fn power(&self, p: f64, divisor: f64) -> Result<Aggregated, (usize, String)> {
-        if let Some(cell) = self.values.iter().position(|&v| v < 0.0) {
-            return Err((cell, format!("{}, expected at least 0", self.values[cell])));
-        }
-        let ends = if p > 0.0 {
-            (0.0, f64::max as fn(f64, f64) -> f64)
-        } else {
-            (f64::MAX, f64::min as _)
-        };
-        let leading = self.values.iter().copied().fold(ends.0, ends.1);
-        if leading == 0.0 {
-            return Ok((0.0, vec![0.0; self.values.len()]));
-        }
-        let powers = self.masses.iter().zip(&self.values).map(|(m, v)| m * (v / leading).powf(p));
-        let value = leading * (sum(powers) / divisor).powf(1.0 / p);
-        if value == 0.0 {
-            return Ok((0.0, vec![0.0; self.values.len()]));
-        }
-        let slope = |(m, v): (&f64, &f64)| m / divisor * (v / value).powf(p - 1.0);
-        Ok((value, self.masses.iter().zip(&self.values).map(slope).collect()))
-    }
-
-    /// ln(Σ m e^(t v) / Σ m) / t, computed relative to the largest exponent.
-    fn log_mean_exp(&self, t: f64, divisor: f64) -> Aggregated {
-        let largest = self.values.iter().map(|v| t * v).fold(f64::NEG_INFINITY, f64::max);
-        let parts: Vec<f64> = self
-            .masses
-            .iter()
-            .zip(&self.values)
-            .map(|(m, v)| m * (t * v - largest).exp())
-            .collect();
-        let total = sum(parts.iter().copied());
-        let value = (largest + (total / divisor).ln()) / t;
-        (value, parts.iter().map(|part| part / total).collect())
-    }
-
-    /// The smallest value that holds, with those below it, a share q of the mass.
-    fn quantile(&self, q: f64, divisor: f64) -> f64 {
-        let mut order: Vec<usize> = (0..self.values.len()).collect();
-        order.sort_by(|&a, &b| self.values[a].total_cmp(&self.values[b]));
-        let wanted = q * divisor;
-        let mut held = 0.0;
-        let last = order[order.len() - 1];
-        let found = order.into_iter().find(|&cell| {
-            held += self.masses[cell];
-            held >= wanted
-        });
-        self.values[found.unwrap_or(last)]
-    }
-
-    /// The mean by mass of the k largest values; cells that tie for the last places share them.
-    fn top(&self, k: usize) -> Aggregated {
-        let mut descending = self.values.clone();
-        descending.sort_by(|a, b| b.total_cmp(a));
-        let last = descending[k.min(descending.len()) - 1];
-        let above = self.values.iter().filter(|&&v| v > last).count();
-        let ties = self.values.iter().filter(|&&v| v == last).count();
-        let places = (k.min(self.values.len()) - above) as f64 / ties as f64;
-        let counted: Vec<f64> = (self.masses.iter().zip(&self.values))
-            .map(|(m, &v)| {
-                if v > last {
-                    *m
-                } else if v == last {
-                    m * places
-                } else {
-                    0.0
-                }
-            })
-            .collect();
-        let divisor = sum(counted.iter().copied());
-        let total = sum(counted.iter().zip(&self.values).map(|(m, v)| m * v));
-        (total / divisor, counted.iter().map(|m| m / divisor).collect())
-    }
 }

@@ -105,7 +105,7 @@ impl<'b> Data<'b> {
                 balance
             }
         };
-        Ok(Carried { name: weight.to_string(), axes, value })
+        Ok(Carried { name: weight.to_string(), axes, value, depends: false })
     }
 
     /// Σ t over the axes, ignored pixels aside. What is no number is masked, or an error at the source.

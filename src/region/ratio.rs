@@ -11,7 +11,8 @@ use crate::reduction::{Empty, Over};
 /// N = k TP + sn    D = max(k TP + a FP + b FN + sd, floor)    loss = 1 - max(N / D, score_floor)
 /// ```
 ///
-/// With a = b = 1 the denominator of Dice is Σp^e + Σt^e + sd.
+/// With a = b = 1 the denominator of Dice is Σp^e + Σt^e + sd. A floor counts only where it is named: a
+/// denominator of predictions below 0 (`identity`) may be negative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratio {
     pub(crate) over: Over,

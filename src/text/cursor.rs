@@ -62,9 +62,14 @@ impl<'t> Cursor<'t> {
 
     /// Takes the sign if it comes next.
     pub(super) fn takes(&mut self, sign: char) -> bool {
-        let sees = self.sees(sign);
+        self.takes_text(sign.encode_utf8(&mut [0; 4]))
+    }
+
+    /// Takes the text if it comes next.
+    pub(super) fn takes_text(&mut self, text: &str) -> bool {
+        let sees = self.rest().starts_with(text);
         if sees {
-            self.advance(sign.len_utf8());
+            self.advance(text.len());
         }
         sees
     }

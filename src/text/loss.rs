@@ -233,18 +233,20 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
 }
 
 fn map(cursor: &mut Cursor<'_>) -> Result<Map> {
+    let expected =
+        "`-ln(x)`, or `x^` and a number; minus, plus and times are arithmetic on the loss";
     cursor.expect('(')?;
-    let what = "-ln(x) or x^ and a number (minus, plus and times are arithmetic on the loss)";
     let map = if cursor.takes('-') {
-        cursor.one_of(what, &[("ln", ())])?;
-        cursor.expect('(')?;
-        cursor.one_of("x", &[("x", ())])?;
-        cursor.expect(')')?;
+        for part in ["ln", "(", "x", ")"] {
+            if !cursor.takes_text(part) {
+                return Err(cursor.expected(expected));
+            }
+        }
         Map::NegativeLog
-    } else {
-        cursor.one_of(what, &[("x", ())])?;
-        cursor.expect('^')?;
+    } else if cursor.takes_text("x") && cursor.takes('^') {
         Map::Power(cursor.number("a number")?)
+    } else {
+        return Err(cursor.expected(expected));
     };
     cursor.expect(')')?;
     Ok(map)

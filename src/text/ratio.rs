@@ -31,7 +31,9 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
     // Jaccard with weights of its own is called Tversky.
     let known = if name == "jaccard" { &KEYS[..10] } else { &KEYS[..] };
     cursor.expect('(')?;
+    let at = cursor.at();
     let mut ratio = Ratio::over(over(cursor)?);
+    let (mut both, mut one) = (false, false);
     cursor.options(known, |cursor, key| {
         match key {
             "carry" => {
@@ -56,6 +58,14 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
             _ => {}
         }
         let number = cursor.equals_number()?;
+        both |= key == "smooth";
+        one |= matches!(key, "smooth_numerator" | "smooth_denominator");
+        if both && one {
+            return Err(cursor.error_at(
+                at,
+                "`smooth` already names both smooth_numerator and smooth_denominator",
+            ));
+        }
         match key {
             "smooth" => {
                 ratio.smooth_numerator = number;

@@ -27,6 +27,11 @@ impl FromStr for Reduction {
         Cursor::whole_text(text, |cursor| {
             if cursor.peek_word() == Some("keep") {
                 cursor.word("keep")?;
+                if cursor.sees('>') {
+                    return Err(
+                        cursor.error_at(cursor.at(), "`keep` keeps every value and stands alone")
+                    );
+                }
                 return Ok(Self::Keep);
             }
             let mut steps = Vec::new();

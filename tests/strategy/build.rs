@@ -1,11 +1,11 @@
 //! The crate's loss and batch of a case.
 
 use lossfold::{
-    Absent as AbsentRule, Activation, Aggregate, Axes, Axis, Batch, Empty, Float, Labels, Layout,
-    Loss, Over, Ratio as RatioStep, Reduction, SoftOverlap, Step as ReductionStep, Weight,
-    absolute, bce, overlap, squared,
+    Absent as AbsentRule, Activation, Aggregate, Axes, Axis, Batch, Empty, Float, IntoTarget,
+    Labels, Layout, Loss, Over, Ratio as RatioStep, Reduction, SoftOverlap, Step as ReductionStep,
+    Weight, absolute, bce, overlap, squared,
 };
-use ndarray::{Array, Array1, Array2, Array3, ArrayD, Dimension, Ix3, IxDyn};
+use ndarray::{Array, Array1, Array3, ArrayD, Dimension, Ix3, IxDyn};
 
 use super::{
     Absent, CLASS, Case, Container, Formula, IMAGE, Item, Kind, Named, Policy, Ratio, Set, Source,
@@ -142,59 +142,59 @@ impl Case {
         prediction: &Array3<F>,
         look: impl FnOnce(&Batch<'_, F, Ix3>) -> R,
     ) -> R {
-        let layout = Layout::new(&AXES).expect("three axes are a layout");
-        let fits = "the numbers of a case fit together";
+        let carried = Carried {
+            image: Array1::from_shape_fn(self.extents[IMAGE], |image| self.image[image]),
+            map: self.per(self.map.0, |place| self.map.1[place]),
+            mask: self.per(self.mask.0, |place| self.mask.1[place]),
+        };
         match &self.target {
             Target::Dense(container, cells) => match container {
                 Container::F64 => {
                     let target = self.array(|place| cells[place]);
-                    self.carrying(Batch::new(layout, prediction, &target).expect(fits), look)
+                    look(&self.batch(prediction, &target, &carried))
                 }
                 Container::F32 => {
                     let target = self.array(|place| f32::narrow(cells[place]));
-                    self.carrying(Batch::new(layout, prediction, &target).expect(fits), look)
+                    look(&self.batch(prediction, &target, &carried))
                 }
                 Container::U8 => {
                     let target = self.array(|place| u8::from(cells[place] == 1.0));
-                    self.carrying(Batch::new(layout, prediction, &target).expect(fits), look)
+                    look(&self.batch(prediction, &target, &carried))
                 }
                 Container::Bool => {
                     let target = self.array(|place| cells[place] == 1.0);
-                    self.carrying(Batch::new(layout, prediction, &target).expect(fits), look)
+                    look(&self.batch(prediction, &target, &carried))
                 }
             },
             Target::Labels(labels, ignored) => {
-                let shape = (self.extents[1], self.extents[2]);
-                let numbers = Array2::from_shape_fn(shape, |(p, i)| labels[place([0, p, i])]);
+                let numbers = self.per([false, true, true], |place| labels[place]);
                 let labels = Labels::new(&numbers);
                 let labels = ignored.map_or(labels.clone(), |ignored| labels.ignore(ignored));
-                self.carrying(Batch::new(layout, prediction, labels).expect(fits), look)
+                look(&self.batch(prediction, labels, &carried))
             }
         }
     }
 
-    /// Adds the weights that the loss names to its batch.
-    fn carrying<F: Float, R>(
+    /// The batch with the weights that the loss names.
+    fn batch<'a, F: Float>(
         &self,
-        batch: Batch<'_, F, Ix3>,
-        look: impl FnOnce(&Batch<'_, F, Ix3>) -> R,
-    ) -> R {
+        prediction: &'a Array3<F>,
+        target: impl IntoTarget<'a>,
+        carried: &'a Carried,
+    ) -> Batch<'a, F, Ix3> {
         let fits = "the numbers of a case fit together";
-        let image = Array1::from_shape_fn(self.extents[IMAGE], |image| self.image[image]);
-        let map = self.per(self.map.0, |place| self.map.1[place]);
-        let mask = self.per(self.mask.0, |place| self.mask.1[place]);
-        // Lives as long as the weights that it carries.
-        let mut batch: Batch<'_, F, Ix3> = batch;
+        let layout = Layout::new(&AXES).expect("three axes are a layout");
+        let mut batch = Batch::new(layout, prediction, target).expect(fits);
         if self.named().any(|named| *named == Named::Image) {
-            batch = batch.with_image_weights(&image).expect(fits);
+            batch = batch.with_image_weights(&carried.image).expect(fits);
         }
         if self.named().any(|named| *named == Named::Map) {
-            batch = batch.with_map(axes(self.map.0), &map).expect(fits);
+            batch = batch.with_map(axes(self.map.0), &carried.map).expect(fits);
         }
         if self.named().any(|named| *named == Named::Mask) {
-            batch = batch.with_mask(axes(self.mask.0), &mask).expect(fits);
+            batch = batch.with_mask(axes(self.mask.0), &carried.mask).expect(fits);
         }
-        look(&batch)
+        batch
     }
 
     /// Numbers per cell of some axes.
@@ -207,4 +207,11 @@ impl Case {
             number(place(cell))
         })
     }
+}
+
+/// The weights that a batch may carry.
+struct Carried {
+    image: Array1<f64>,
+    map: ArrayD<f64>,
+    mask: ArrayD<bool>,
 }

@@ -42,7 +42,7 @@ pub fn each(size: [usize; 3], mut visit: impl FnMut([usize; 3])) {
 /// Which of the axes are meant.
 pub type Set = [bool; 3];
 
-pub fn any(set: Set) -> bool {
+pub fn some(set: Set) -> bool {
     set.contains(&true)
 }
 
@@ -209,8 +209,9 @@ impl Case {
 
     pub fn squash(&self) -> Squash {
         match self.start {
-            Start::Element(Source::Bce(squash) | Source::Squared(squash))
-            | Start::Element(Source::Absolute(squash))
+            Start::Element(
+                Source::Bce(squash) | Source::Squared(squash) | Source::Absolute(squash),
+            )
             | Start::Overlap(squash, ..) => squash,
         }
     }

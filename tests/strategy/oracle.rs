@@ -17,7 +17,7 @@
 
 use super::{
     Absent, CELLS, CLASS, Case, Formula, Item, Kind, Named, PIXEL, Policy, Ratio, Set, Source,
-    Squash, Start, Step, Target, any, both, each, either, place, without,
+    Squash, Start, Step, Target, both, each, either, place, some, without,
 };
 
 const EPS: f64 = f64::EPSILON;
@@ -45,7 +45,7 @@ pub fn verdict(case: &Case) -> Verdict {
             Item::Step(step) => field = run.step(&field, step),
         }
     }
-    assert!(!any(field.grid.has), "a case leaves no axis");
+    assert!(!some(field.grid.has), "a case leaves no axis");
     let Cell { value, slack, refused } = field.grid.at([0; 3]);
     if run.unsure {
         Verdict::Unsure
@@ -267,7 +267,7 @@ impl Run<'_> {
     fn step(&mut self, field: &Field, step: &Step) -> Field {
         let has = field.grid.has;
         let left = without(has, step.over);
-        let meets = |weight: &&Weight| any(both(weight.has, step.over));
+        let meets = |weight: &&Weight| some(both(weight.has, step.over));
         let consumed: Vec<&Weight> = field.weights.iter().filter(meets).collect();
         let by: Vec<Weight> = step.by.iter().map(|named| self.weight(named)).collect();
         let mut grid = Grid::new(left, Cell::exactly(0.0));
@@ -295,8 +295,10 @@ impl Run<'_> {
         if step.carry {
             weights.push(divisors);
         } else {
-            let of = consumed.iter().copied().chain(&by).map(|weight| weight.has);
-            weights.extend(self.skipped(&counts, both(of.fold([false; 3], either), left)));
+            // The axes of the weights that made the divisor.
+            let divided_by = if by.is_empty() { consumed } else { by.iter().collect() };
+            let on = divided_by.iter().map(|weight| weight.has).fold([false; 3], either);
+            weights.extend(self.skipped(&counts, both(on, left)));
         }
         Field { grid, weights, rough: field.rough }
     }
@@ -334,7 +336,7 @@ impl Run<'_> {
             return Cell::exactly(f64::NAN);
         }
         let n = cells.len() as f64;
-        let total = |of: &dyn Fn(Cell) -> f64| cells.iter().map(|(m, cell)| m * of(*cell)).sum();
+        let total = |of: &dyn Fn(Cell) -> f64| sum(cells.iter().map(|(m, cell)| m * of(*cell)));
         let most =
             |of: &dyn Fn(Cell) -> f64| cells.iter().map(|(_, cell)| of(*cell)).fold(0.0, f64::max);
         let (moved, largest) = (most(&|cell| cell.slack), most(&|cell| cell.value.abs()));
@@ -361,7 +363,7 @@ impl Run<'_> {
                 self.unsure |= rough > 0.0;
                 let held = |value: f64| {
                     let below = cells.iter().filter(|(_, cell)| cell.value <= value);
-                    below.map(|(m, _)| m).sum::<f64>()
+                    sum(below.map(|(m, _)| *m))
                 };
                 let values = cells.iter().map(|(_, cell)| cell.value);
                 let enough = values.filter(|&value| held(value) >= q * divisor);
@@ -375,15 +377,18 @@ impl Run<'_> {
                 // Below 0, or so near to it that a rounding may lead there, no power is taken.
                 self.unsure |= cells.iter().any(|(_, cell)| cell.value < 0.0);
                 let powers = cells.iter().map(|(m, cell)| m * cell.value.powf(p));
-                let value = (powers.sum::<f64>() / divisor).powf(1.0 / p);
-                let relative = most(&|cell| cell.slack / cell.value);
+                let value = (sum(powers) / divisor).powf(1.0 / p);
+                let relative =
+                    most(&|cell| if cell.slack == 0.0 { 0.0 } else { cell.slack / cell.value });
+                // A value that may be 0 has no relative slack.
+                self.unsure |= !relative.is_finite();
                 let relative = 2.0 * relative + rounding * (1.0 / p).abs().max(1.0);
                 with(value, if p < 1.0 { relative * value } else { moved + rounding * largest })
             }
             Kind::LogMeanExp(t) => {
                 let exponents = || cells.iter().map(|(m, cell)| (m, t * cell.value));
                 let top = exponents().map(|(_, e)| e).fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = exponents().map(|(m, e)| m * (e - top).exp()).sum();
+                let sum = sum(exponents().map(|(m, e)| m * (e - top).exp()));
                 let value = (top + (sum / divisor).ln()) / t;
                 with(value, moved + rounding * (largest + 1.0 / t.abs()))
             }
@@ -420,7 +425,7 @@ impl Run<'_> {
     fn ratio(&mut self, ratio: &Ratio, weights: Vec<Weight>) -> Field {
         let left = without([true; 3], ratio.over);
         let (consumed, mut waiting): (Vec<Weight>, Vec<Weight>) =
-            weights.into_iter().partition(|weight| any(both(weight.has, ratio.over)));
+            weights.into_iter().partition(|weight| some(both(weight.has, ratio.over)));
         let mut grid = Grid::new(left, Cell::exactly(0.0));
         let mut divisors = Grid::new(left, 1.0);
         let mut counts = Grid::new(left, 1.0);
@@ -516,4 +521,9 @@ impl Sums {
 /// -1, 0 or 1: on which side of 0 a number lies.
 fn side(x: f64) -> i32 {
     i32::from(x > 0.0) - i32::from(x < 0.0)
+}
+
+/// A running sum from 0 (the sum of no `f64` is -0 otherwise).
+fn sum(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |sum, number| sum + number)
 }

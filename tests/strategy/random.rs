@@ -8,7 +8,7 @@ use proptest::test_runner::FileFailurePersistence;
 
 use super::{
     Absent, CELLS, CLASS, Case, Container, Formula, IMAGE, Item, Kind, MOST, Named, PIXEL, Policy,
-    Ratio, Set, Source, Squash, Start, Step, Target, any, both, either, without,
+    Ratio, Set, Source, Squash, Start, Step, Target, both, either, some, without,
 };
 
 /// At least `cases` of each property; more where `PROPTEST_CASES` asks for more.
@@ -41,7 +41,7 @@ fn named() -> impl Strategy<Value = Named> {
 }
 
 pub fn set() -> impl Strategy<Value = Set> {
-    any::<[bool; 3]>()
+    any::<Set>()
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
@@ -110,7 +110,7 @@ fn ratio() -> impl Strategy<Value = Ratio> {
     (formula, set(), slots, shape, wrong, rules).prop_map(
         |(formula, over, slots, (squared, distance), wrong, (absent, policy, carry))| Ratio {
             formula,
-            over: if any(over) { over } else { [true; 3] },
+            over: if some(over) { over } else { [true; 3] },
             smooth_numerator: slots.0,
             smooth_denominator: slots.1,
             floor: slots.2,
@@ -238,9 +238,9 @@ fn fitting_step(step: Step, there: Set, case: &Case) -> Option<Step> {
         policy => policy,
     };
     let mut by = if step.kind == Kind::Mean { step.by } else { Vec::new() };
-    by.retain(|named| !any(without(case.axes(named), there)));
+    by.retain(|named| !some(without(case.axes(named), there)));
     by.retain(|named| case.extents[CLASS] > 0 || !matches!(named, Named::Target(_)));
-    any(over).then_some(Step { over, carry, policy, by, ..step })
+    some(over).then_some(Step { over, by, carry, policy, ..step })
 }
 
 /// Softmax over one class is always certain: its cross-entropy of a target below 1 is infinite.
@@ -259,7 +259,7 @@ fn fitting(target: Target, classes: usize) -> Target {
         Target::Labels(labels, ignored) => {
             let class = |label: u8| u8::try_from(usize::from(label) % classes.max(1)).unwrap_or(0);
             let fits = |label: u8| match ignored {
-                Some(ignored) if label % 5 == 0 => ignored,
+                Some(ignored) if label.is_multiple_of(5) => ignored,
                 _ => class(label),
             };
             Target::Labels(labels.into_iter().map(fits).collect(), ignored)

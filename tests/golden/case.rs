@@ -1,0 +1,119 @@
+//! A translated row: an expression, and the batch on which it is evaluated.
+
+use lossfold::{Batch, ErrorKind, Float, Labels, Layout, Loss, Over, sum};
+use ndarray::{ArrayD, Axis};
+
+use crate::weight::Carried;
+
+pub struct Case {
+    pub loss: Loss,
+    pub layout: Layout,
+    pub prediction: ArrayD<f64>,
+    pub before: Before,
+    pub target: Target,
+    pub carried: Carried,
+}
+
+/// What happens to the prediction before the loss, where no activation of the library is meant.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Before {
+    Nothing,
+    Tanh,
+    /// Along tensor axis 1.
+    LogSoftmax,
+}
+
+pub enum Target {
+    Dense(ArrayD<f64>),
+    Labels { numbers: ArrayD<i64>, ignored: Option<i64> },
+}
+
+impl Before {
+    fn apply(self, x: &ArrayD<f64>) -> ArrayD<f64> {
+        let mut y = x.clone();
+        match self {
+            Self::Nothing => {}
+            Self::Tanh => y.mapv_inplace(f64::tanh),
+            Self::LogSoftmax => {
+                for mut classes in y.lanes_mut(Axis(1)) {
+                    let total = classes.mapv(f64::exp).sum().ln();
+                    classes.mapv_inplace(|x| x - total);
+                }
+            }
+        }
+        y
+    }
+
+    /// The gradient with respect to x of a loss with this gradient with respect to y.
+    fn pull_back(self, y: &ArrayD<f64>, mut gradient: ArrayD<f64>) -> ArrayD<f64> {
+        match self {
+            Self::Nothing => {}
+            Self::Tanh => gradient.zip_mut_with(y, |g, y| *g *= 1.0 - y * y),
+            Self::LogSoftmax => {
+                for (mut g, y) in gradient.lanes_mut(Axis(1)).into_iter().zip(y.lanes(Axis(1))) {
+                    let total = g.sum();
+                    g.zip_mut_with(&y, |g, y| *g -= y.exp() * total);
+                }
+            }
+        }
+        gradient
+    }
+}
+
+impl Case {
+    /// A case on dense targets, without weights.
+    pub fn new(
+        loss: Loss,
+        layout: Layout,
+        prediction: ArrayD<f64>,
+        target: ArrayD<f64>,
+    ) -> Result<Self, String> {
+        if prediction.shape() != target.shape() {
+            return Err(format!(
+                "a target of shape {:?} for a prediction of shape {:?}",
+                target.shape(),
+                prediction.shape()
+            ));
+        }
+        let (before, target) = (Before::Nothing, Target::Dense(target));
+        Ok(Self { loss, layout, prediction, before, target, carried: Carried::default() })
+    }
+
+    /// The values and the gradient of their sum, in the order of the prediction's axes.
+    pub fn evaluate<F: Float>(&self) -> lossfold::Result<(Vec<f64>, Vec<f64>)> {
+        let activated = self.before.apply(&self.prediction);
+        let prediction = activated.mapv(F::narrow);
+        let mut batch = match &self.target {
+            Target::Dense(target) => Batch::new(self.layout, &prediction, target)?,
+            Target::Labels { numbers, ignored } => {
+                let labels = Labels::new(numbers);
+                let labels = match ignored {
+                    Some(ignored) => labels.ignore(*ignored),
+                    None => labels,
+                };
+                Batch::new(self.layout, &prediction, labels)?
+            }
+        };
+        if let Some(weights) = &self.carried.image {
+            batch = batch.with_image_weights(weights)?;
+        }
+        if let Some((axes, map)) = &self.carried.map {
+            batch = batch.with_map(*axes, map)?;
+        }
+        if let Some((axes, mask)) = &self.carried.mask {
+            batch = batch.with_mask(*axes, mask)?;
+        }
+        let (values, gradient) = match self.loss.value_and_gradient(&batch) {
+            Ok((value, gradient)) => (vec![value], gradient),
+            // Axes are left: nothing was to be reduced.
+            Err(error) if error.kind() == ErrorKind::Order => {
+                let values = self.loss.values(&batch)?.values;
+                let total = self.loss.clone().reduce(sum(Over::All));
+                (values.iter().copied().collect(), total.value_and_gradient(&batch)?.1)
+            }
+            Err(error) => return Err(error),
+        };
+        let gradient = self.before.pull_back(&activated, gradient.mapv(F::into));
+        Ok((values.into_iter().map(F::into).collect(), gradient.into_iter().collect()))
+    }
+}

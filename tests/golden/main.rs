@@ -1,0 +1,244 @@
+//! The golden rows: what frameworks computed, and what the same losses compute as lossfold
+//! expressions.
+//!
+//! Every line of every `*.jsonl` in the directory `LOSSFOLD_GOLDEN`, or else in `tests/golden`, is
+//! one run of one framework: its arguments, its data, its value and its gradient. A module per
+//! framework translates the arguments, with the framework's own defaults, into an expression:
+//! [`torch`], [`keras`], [`monai`]. A row that has no translation is skipped, with a line that says
+//! why; nothing in a translation looks at a row's number or at its expected value.
+//!
+//! The lines `SKIP id reason`, `FAIL id got .. expected ..` and the last line
+//! `golden: P passed, F failed, S skipped` go to the standard output, also where a test harness
+//! keeps back what tests print.
+
+mod case;
+mod compare;
+mod keras;
+mod keras_weight;
+mod monai;
+mod row;
+mod torch;
+mod weight;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde_json::{Value, json};
+
+use case::Case;
+use compare::agree;
+use row::Row;
+
+/// What came of a row.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Passed,
+    /// What was got and what was expected.
+    Failed(String),
+    /// Why there is nothing to compare.
+    Skipped(String),
+}
+
+/// The expression for the row, by its framework; or why there is none.
+fn translate(row: &Row) -> Result<Case, String> {
+    if row.has("error") {
+        return Err("the framework raised an error".into());
+    }
+    let framework = row.text("framework")?;
+    let translated = match framework {
+        "torch" => torch::translate(row)?,
+        "keras" | "keras-tf" | "tf_keras" => keras::translate(row)?,
+        "monai" => monai::translate(row)?,
+        _ => None,
+    };
+    translated.ok_or_else(|| match row.text("loss") {
+        Ok(loss) => format!("{framework} {loss} is not translated yet"),
+        Err(why) => why,
+    })
+}
+
+/// Evaluates the row as it is translated, and compares value and gradient.
+fn judge(row: &Row) -> Verdict {
+    let prepared = translate(row).and_then(|case| {
+        let gradient = if row.has("grad") { Some(row.numbers("grad")?) } else { None };
+        Ok((case, row.numbers("expected")?, gradient, row.number("tol")?))
+    });
+    let (case, expected, expected_gradient, tolerance) = match prepared {
+        Ok(prepared) => prepared,
+        Err(why) => return Verdict::Skipped(why),
+    };
+    let single = row.text("dtype").is_ok_and(|dtype| dtype == "float32");
+    let evaluated = if single { case.evaluate::<f32>() } else { case.evaluate::<f64>() };
+    let (values, gradient) = match evaluated {
+        Ok(evaluated) => evaluated,
+        Err(error) => return Verdict::Failed(format!("got error ({error}) expected {expected:?}")),
+    };
+    if let Err(difference) = agree("value", &values, &expected, tolerance) {
+        return Verdict::Failed(difference);
+    }
+    // A value that is not a number has no derivative to compare.
+    let comparable = expected_gradient.filter(|_| !expected.iter().any(|value| value.is_nan()));
+    match comparable.map(|expected| agree("gradient", &gradient, &expected, tolerance)) {
+        Some(Err(difference)) => Verdict::Failed(difference),
+        _ => Verdict::Passed,
+    }
+}
+
+/// The verdict on one line of a file, with the name of the row.
+fn judge_line(place: &str, line: &str) -> (String, Verdict) {
+    match Row::parse(line) {
+        Ok(row) => (row.text("id").unwrap_or(place).to_owned(), judge(&row)),
+        Err(why) => (place.to_owned(), Verdict::Failed(format!("got {why} expected a row"))),
+    }
+}
+
+fn directory() -> PathBuf {
+    env::var_os("LOSSFOLD_GOLDEN")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"), PathBuf::from)
+}
+
+/// Every line that is not blank, with its place, in the order of the files' names.
+fn lines() -> io::Result<Vec<(String, String)>> {
+    let entries = fs::read_dir(directory())?.collect::<io::Result<Vec<_>>>()?;
+    let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    let mut lines = Vec::new();
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for (number, line) in fs::read_to_string(&file)?.lines().enumerate() {
+            if !line.trim().is_empty() {
+                lines.push((format!("{name}:{}", number + 1), line.to_owned()));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+#[test]
+fn frameworks_are_reproduced() -> io::Result<()> {
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    // Not `println`, which the harness would keep back from a test that passes.
+    let mut out = io::stdout().lock();
+    writeln!(out)?;
+    for (place, line) in lines()? {
+        match judge_line(&place, &line) {
+            (_, Verdict::Passed) => passed += 1,
+            (id, Verdict::Failed(difference)) => {
+                failed += 1;
+                writeln!(out, "FAIL {id} {}", difference.replace('\n', " "))?;
+            }
+            (id, Verdict::Skipped(reason)) => {
+                skipped += 1;
+                writeln!(out, "SKIP {id} {}", reason.replace('\n', " "))?;
+            }
+        }
+    }
+    writeln!(out, "golden: {passed} passed, {failed} failed, {skipped} skipped")?;
+    assert!(passed + failed + skipped > 0, "no row in {}", directory().display());
+    assert_eq!(failed, 0, "rows differ from what their frameworks computed");
+    Ok(())
+}
+
+/// The twin of the comparison: every row that passes would fail with another value or gradient.
+#[test]
+fn a_row_that_is_moved_fails() -> io::Result<()> {
+    for (place, line) in lines()? {
+        let (id, verdict) = judge_line(&place, &line);
+        if verdict != Verdict::Passed {
+            continue;
+        }
+        let row: Value = serde_json::from_str(&line)?;
+        for field in ["expected", "grad"] {
+            let compared = field == "expected" || !row["expected"].is_string();
+            if !row[field].is_null() && compared {
+                let moved = moved(&row, field).to_string();
+                let (_, verdict) = judge_line(&place, &moved);
+                assert!(matches!(verdict, Verdict::Failed(_)), "{id}: {field} moved, {verdict:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The row with the last number of a field moved by two tolerances.
+fn moved(row: &Value, field: &str) -> Value {
+    let mut row = row.clone();
+    let tolerance = row["tol"].as_f64().unwrap_or_default();
+    let numbers = &mut row[field];
+    let last = match numbers {
+        Value::Array(list) => list.last_mut(),
+        number => Some(number),
+    };
+    if let Some(last) = last {
+        let number = last.as_f64().unwrap_or_default();
+        *last = json!(number + 2.0 * tolerance * number.abs().max(1.0));
+    }
+    row
+}
+
+/// A row of two cells, each of which loses ln 2.
+fn two_cells() -> Value {
+    json!({
+        "framework": "torch", "version": "2", "loss": "BCELoss", "args": {"reduction": "mean"},
+        "layout": "NC", "shape": [1, 2], "pred_kind": "probs", "pred": [0.5, 0.5],
+        "target_shape": [1, 2], "target": [1.0, 0.0], "weights": {}, "dtype": "float64",
+        "tol": 1e-9, "expected": 2.0_f64.ln(), "expected_shape": [], "grad": [-1.0, 1.0],
+        "note": "", "id": "two-cells",
+    })
+}
+
+fn verdict_with(changes: &[(&str, Value)]) -> Verdict {
+    let mut row = two_cells();
+    for (field, value) in changes {
+        row[*field] = value.clone();
+    }
+    judge_line("here", &row.to_string()).1
+}
+
+#[test]
+fn a_wrong_divisor_fails() {
+    let ln2 = 2.0_f64.ln();
+    assert_eq!(verdict_with(&[]), Verdict::Passed);
+    // The mean of the framework against a sum, in the value, in the gradient, and the other way.
+    let wrong = [
+        verdict_with(&[("expected", json!(2.0 * ln2))]),
+        verdict_with(&[("grad", json!([-2.0, 2.0]))]),
+        verdict_with(&[("args", json!({"reduction": "sum"}))]),
+        verdict_with(&[("args", json!({"reduction": "none"}))]),
+        verdict_with(&[("expected", json!("nan"))]),
+    ];
+    for verdict in wrong {
+        assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
+    }
+    let summed = [("expected", json!(2.0 * ln2)), ("grad", json!([-2.0, 2.0]))];
+    let sum = ("args", json!({"reduction": "sum"}));
+    assert_eq!(verdict_with(&[summed[0].clone(), summed[1].clone(), sum]), Verdict::Passed);
+}
+
+#[test]
+fn a_row_without_translation_is_skipped_and_a_broken_one_does_not_panic() {
+    let skipped = [
+        verdict_with(&[("framework", json!("theano"))]),
+        verdict_with(&[("loss", json!("HuberLoss"))]),
+        verdict_with(&[("loss", Value::Null)]),
+        verdict_with(&[("args", json!({"margin": 1.0}))]),
+        verdict_with(&[("args", json!([1]))]),
+        verdict_with(&[("shape", json!([3]))]),
+        verdict_with(&[("shape", json!(["two"]))]),
+        verdict_with(&[("shape", json!([0, 2])), ("pred", json!([]))]),
+        verdict_with(&[("target_shape", json!([2, 1]))]),
+        verdict_with(&[("weights", json!({"weight": {"shape": [3], "data": [1, 2, 3]}}))]),
+        verdict_with(&[("weights", json!({"weight": {}}))]),
+        verdict_with(&[("expected", Value::Null)]),
+        verdict_with(&[("tol", json!("tight"))]),
+        verdict_with(&[("error", json!("ValueError"))]),
+    ];
+    for verdict in skipped {
+        assert!(matches!(verdict, Verdict::Skipped(_)), "{verdict:?}");
+    }
+    for line in ["", "[]", "{", "7"] {
+        assert!(matches!(judge_line("here", line).1, Verdict::Failed(_)), "{line}");
+    }
+}
