@@ -201,6 +201,26 @@ pub trait ElementFormula: Send + Sync + 'static {
     fn derivative(&self, prediction: f64, target: f64) -> f64;
 }
 
+/// The words that the text language has for sources and ratios.
+const TAKEN: [&str; 7] = ["bce", "squared", "absolute", "overlap", "dice", "jaccard", "tversky"];
+
+/// Refuses a name for a formula of the user's own that would read as something else.
+pub(crate) fn check_own_name(name: &str) -> Result<()> {
+    let word = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if word && !TAKEN.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Order,
+        format!(
+            "name: an own formula is called `{name}`, expected a word of letters, digits and _ other \
+             than {}",
+            TAKEN.join(", ")
+        ),
+    ))
+}
+
 /// An element source.
 #[derive(Clone)]
 pub(crate) enum Element {
@@ -228,6 +248,9 @@ impl Element {
 
     pub(crate) fn check(&self) -> Result<()> {
         let refuse = |kind, why: String| Err(Error::new(kind, format!("source `{self}`: {why}")));
+        if let Self::Own { name, .. } = self {
+            return check_own_name(name);
+        }
         let Self::Bce(bce) = self else { return Ok(()) };
         if bce.activation == Activation::Identity {
             return refuse(

@@ -28,6 +28,8 @@ pub(crate) struct Carried {
     /// Whether the weight is made from the prediction: the denominator that a ratio carries, and what
     /// later steps carry of it. It has all axes of its field, so a field has at most one.
     pub(crate) depends: bool,
+    /// Whether it is what skipped groups leave: 0 for these, 1 for the others.
+    pub(crate) skips: bool,
 }
 
 impl Field {
@@ -67,7 +69,7 @@ impl Field {
         let shape = self.extents.shape(axes);
         let value = Array3::from_shape_fn(shape, |(c, p, i)| weight(c, p, i));
         let name = format!("weight {}", self.weights.len());
-        self.weights.push(Carried { name, axes, value, depends: false });
+        self.weights.push(Carried { name, axes, value, depends: false, skips: false });
         self
     }
 

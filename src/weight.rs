@@ -23,8 +23,8 @@ use crate::notation::{Number, list};
 /// | `balance` | class, pixel, image | 2 (t (1 - π) + (1 - t) π), π the mean of t over all cells |
 ///
 /// The last three are counted over the axes in parentheses, where they are others:
-/// `volume(pixel, image)=-2`. Weights made from the target are constants for the gradient; ignored
-/// pixels do not count in them.
+/// `volume(pixel, image)=-2`. Weights made from the target are constants for the gradient; an
+/// ignored pixel has weight 0 in them, a masked one counts like any other.
 ///
 /// **Errors** ([`ErrorKind::Weight`]): a weight that is negative, NaN or infinite, a list whose length
 /// is not the number of classes, a weight that is named but not carried, or carried but not named.

@@ -293,7 +293,6 @@ fn weights() -> Vec<Case> {
         Weight: on("overlap(sigmoid) > select([1]) > weigh(volume=-2) > dice(all)", HALF, FIRST) => "weight `volume=-2`: class 1 has volume 0, so its weight is infinite; name absent=zero or absent=largest";
         Weight: on("bce(sigmoid) > weigh(volume(all)=-2) > mean(all)", HALF, [[0.0, 0.0], [0.0, 0.0]]) => "weight `volume(class, pixel, image)=-2`: every class has volume 0, so its weight is infinite; name absent=zero or absent=largest";
         Weight: on("((bce(sigmoid) > weigh(class=[1, 2])) + squared(sigmoid)) > mean(all)", HALF, FIRST) => "sum: the terms of `(bce(sigmoid) > weigh(class=[1, 2])) + squared(sigmoid)` carry different weights (`class=[1, 2]` is not on all of them); weigh the sum instead";
-        Weight: on("((bce(sigmoid) > mean(pixel)) + (overlap(sigmoid) > dice(pixel; absent=skip))) > mean(all)", HALF, FIRST) => "sum: the terms of `(bce(sigmoid) > mean(pixel)) + (overlap(sigmoid) > dice(pixel; absent=skip))` carry different weights (`skipped groups` is not on all of them); weigh the sum instead";
         Weight: on("((bce(sigmoid) > weigh(negatives)) / bce(sigmoid)) > mean(all)", HALF, FIRST) => "quotient: the terms of `(bce(sigmoid) > weigh(negatives)) / bce(sigmoid)` carry different weights (`negatives` is not on all of them); weigh the quotient instead";
     }
 }

@@ -200,3 +200,13 @@ fn the_fifth_class_of_the_brain_batch_is_drowned() {
         assert!(text.contains(line), "{text}");
     }
 }
+
+#[test]
+fn classes_that_may_be_true_together_are_decided_one_by_one() {
+    let prediction = array![[-1.0, -2.0], [-3.0, -2.0], [-1.0, 3.0], [2.0, 3.0]];
+    let target = array![[0_u8, 0], [0, 0], [0, 1], [1, 1]];
+    let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();
+    let report = bce(Activation::Sigmoid).reduce(mean(Over::All)).explain(&batch).unwrap();
+    assert_eq!(report.classes[0].iou, Some(1.0));
+    assert_eq!(report.classes[1].dice, Some(1.0));
+}

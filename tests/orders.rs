@@ -918,3 +918,34 @@ fn positive_weighs_the_first_term() {
     let loss: Loss = "bce(probability; positive=[1, 3]) > sum(all)".parse().unwrap();
     assert!(near(loss.value(&batch).unwrap(), 4.0 * ln(2.0)));
 }
+
+#[test]
+fn what_one_term_skips_the_sum_skips() {
+    // The second image is ignored altogether: BCE skips it, and so does the sum with its Dice.
+    let prediction = arr3(&[[[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]]]);
+    let loss = "((bce(probability) > mean(pixel)) + (overlap(probability) > dice(pixel; smooth=1))) \
+                > mean(class, image)";
+    let value = |labels: [[u8; 2]; 2]| {
+        let labels = arr2(&labels);
+        let labels = Labels::new(&labels).ignore(255);
+        let batch = Batch::new("image pixel class".parse().unwrap(), &prediction, labels).unwrap();
+        loss.parse::<Loss>().unwrap().value(&batch)
+    };
+    let expected = 2_f64.ln() + 1.0 - 2.0 / 3.0; // of each class: 2 · 0.5 + 1 over 1 + 1 + 1
+    assert!((value([[1, 0], [1, 0]]).unwrap() - expected).abs() < 1e-15);
+    assert!((value([[1, 0], [255, 255]]).unwrap() - expected).abs() < 1e-15);
+    assert_eq!(value([[255, 255], [255, 255]]).unwrap_err().kind(), ErrorKind::Empty);
+}
+
+#[test]
+fn a_ratio_does_not_read_a_class_that_weighs_0() {
+    let p = arr3(&[[[f64::NAN, 0.5]]]);
+    let t = arr3(&[[[1.0, 1.0]]]);
+    let batch = Batch::new("image pixel class".parse().unwrap(), &p, &t).unwrap();
+    let overlap = "overlap(probability) > weigh(class=[0, 1])";
+    for rest in ["dice(pixel) > mean(class, image)", "dice(pixel; carry) > mean(class, image)"] {
+        let loss: Loss = format!("{overlap} > {rest}").parse().unwrap();
+        // 1 - 2 · 0.5 / 1.5 of the second class alone.
+        assert!((loss.value(&batch).unwrap() - 1.0 / 3.0).abs() < 1e-15, "{loss}");
+    }
+}

@@ -160,6 +160,12 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
                 format!("images: {range:?} was asked for, the batch has 0..{images}"),
             ));
         }
+        if range != (0..1) && !self.layout.axes().contains(&Axis::Image) {
+            return Err(Error::new(
+                ErrorKind::Shape,
+                format!("images: {range:?} was asked for, a batch without an image axis has 0..1"),
+            ));
+        }
         let slice = Slice::from(range);
         let mut prediction = self.prediction.clone();
         array::keep_images(&mut prediction, self.layout, slice);

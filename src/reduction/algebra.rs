@@ -9,7 +9,7 @@
 //! | fuse mean | `mean(a) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | no single weight has axes in both a and b; the same policy for empty groups |
 //! | carry | `mean(a; carry) > mean(b)` = `mean(a, b)`; `power`, `logmeanexp` with the same number alike | always |
 //! | fuse max | `max(a) > max(b)` = `max(a, b)`; `min` alike | empty groups are skipped, or the policies are the same and no single weight has axes in both a and b |
-//! | swap mixed | `mean(a) > sum(b)` = `sum(b) > mean(a)` | no single weight has axes in both a and b; an empty group is worth neither 1 nor NaN |
+//! | swap mixed | `mean(a) > sum(b)` = `sum(b) > mean(a)` | no single weight has axes in both a and b; an empty group is skipped or worth 0 |
 //! | sum is mean | `sum(a)` = n · `mean(a)`, n the number of cells over a | no weight has an axis of a; no logmeanexp follows, and no step that makes 1 of nothing |
 //!
 //! Two sums, two means or two maxima that fuse also swap. `top` and `quantile` neither fuse nor swap.
@@ -63,8 +63,9 @@ impl Reduction {
         while next < reached.len() {
             let (factor, steps) = reached[next].clone();
             for (more, steps) in rewrites(&steps, weights, extents) {
+                let Some(factor) = factor.checked_mul(more) else { continue };
                 if !reached.iter().any(|(_, known)| *known == steps) {
-                    reached.push((factor * more, steps));
+                    reached.push((factor, steps));
                 }
             }
             next += 1;
@@ -72,7 +73,12 @@ impl Reduction {
         let simplicity = |steps: &[Step]| {
             let sums = steps.iter().filter(|step| step.aggregate == Aggregate::Sum).count();
             let text: Reduction = steps.iter().cloned().collect();
-            (if extents.is_some() { sums } else { 0 }, steps.len(), text.to_string())
+            (
+                if extents.is_some() { sums } else { 0 },
+                steps.len(),
+                text.to_string().len(),
+                text.to_string(),
+            )
         };
         let simplest = reached.into_iter().min_by_key(|(_, steps)| simplicity(steps));
         Ok(simplest.unwrap_or_default())
@@ -105,11 +111,13 @@ fn rewrites(steps: &[Step], weights: &[Axes], extents: Option<Extents>) -> Vec<(
                 replace(1, 1, &split);
             }
         }
-        if let Some(extents) = extents
-            && let Some(mean) = sum_is_mean(step, &steps[place + 1..], &riding)
-            && extents.cells(axes(step)) > 0
-        {
-            replace(extents.cells(axes(step)) as u128, 1, &[mean]);
+        if let Some(cells) = extents.and_then(|extents| cells(extents, axes(step))) {
+            if let Some(mean) = sum_is_mean(step, &steps[place + 1..], &riding) {
+                replace(cells, 1, &[mean]);
+            }
+            if never_empty(step, &riding) {
+                replace(1, 1, &[Step { empty: Empty::Skip, ..step.clone() }]);
+            }
         }
         left = left.without(axes(step));
         riding = riding_after(step, left, &riding);
@@ -122,6 +130,19 @@ fn axes(step: &Step) -> Axes {
         Over::All => Axes::ALL,
         Over::Axes(axes) => axes,
     }
+}
+
+/// The number of cells over the axes, if there are any and they can be counted.
+fn cells(extents: Extents, axes: Axes) -> Option<u128> {
+    let mut extents = axes.iter().map(|axis| extents.of(axis) as u128);
+    extents.try_fold(1_u128, u128::checked_mul).filter(|&cells| cells > 0)
+}
+
+/// A policy for empty groups says nothing where no group can be empty.
+fn never_empty(step: &Step, riding: &[Axes]) -> bool {
+    step.empty != Empty::Skip
+        && step.by.is_none()
+        && !riding.iter().any(|weight| weight.meets(axes(step)))
 }
 
 /// The proper, non-empty subsets of a set of axes.
@@ -183,7 +204,7 @@ fn swap_mixed(first: &Step, second: &Step, riding: &[Axes]) -> bool {
         mean.aggregate == Aggregate::Mean
             && mean.by.is_none()
             && !mean.carry
-            && !matches!(mean.empty, Empty::One | Empty::Nan)
+            && matches!(mean.empty, Empty::Skip | Empty::Zero)
     };
     let is_sum = |step: &Step| step.aggregate == Aggregate::Sum;
     (plain(first) && is_sum(second) || is_sum(first) && plain(second))

@@ -2,6 +2,7 @@
 
 use super::sum::sum;
 use crate::error::Result;
+use crate::field::weighted;
 use crate::reduction::{Aggregate, Step};
 
 /// The cells with mass of one group.
@@ -28,8 +29,12 @@ impl Group {
             Aggregate::Mean => {
                 (self.total() / divisor, self.masses.iter().map(|m| m / divisor).collect())
             }
-            Aggregate::Max => self.at_value(self.values.iter().copied().fold(f64::MIN, f64::max)),
-            Aggregate::Min => self.at_value(self.values.iter().copied().fold(f64::MAX, f64::min)),
+            Aggregate::Max => {
+                self.at_value(self.values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+            }
+            Aggregate::Min => {
+                self.at_value(self.values.iter().copied().fold(f64::INFINITY, f64::min))
+            }
             Aggregate::Power(p) => self.power(p, divisor)?,
             Aggregate::LogMeanExp(t) => self.log_mean_exp(t, divisor),
             Aggregate::Quantile(q) => self.at_value(self.quantile(q, divisor)),
@@ -82,7 +87,7 @@ impl Group {
         let ends = if p > 0.0 {
             (0.0, f64::max as fn(f64, f64) -> f64)
         } else {
-            (f64::MAX, f64::min as _)
+            (f64::INFINITY, f64::min as _)
         };
         let leading = self.values.iter().copied().fold(ends.0, ends.1);
         if leading == 0.0 {
@@ -115,7 +120,7 @@ impl Group {
     fn quantile(&self, q: f64, divisor: f64) -> f64 {
         let mut order: Vec<usize> = (0..self.values.len()).collect();
         order.sort_by(|&a, &b| self.values[a].total_cmp(&self.values[b]));
-        let wanted = q * divisor;
+        let wanted = if q == 1.0 { f64::INFINITY } else { q * divisor };
         let mut held = 0.0;
         let last = order[order.len() - 1];
         let found = order.into_iter().find(|&cell| {
@@ -169,7 +174,7 @@ impl Group {
         let (places, divisor) = self.places(k);
         let counted: Vec<f64> =
             places.iter().zip(&self.masses).map(|(place, m)| place * m).collect();
-        let total = sum(counted.iter().zip(&self.values).map(|(m, v)| m * v));
+        let total = sum(counted.iter().zip(&self.values).map(|(&m, &v)| weighted(m, v)));
         (total / divisor, counted.iter().map(|m| m / divisor).collect())
     }
 }

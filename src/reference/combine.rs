@@ -65,8 +65,7 @@ impl Evaluation<'_, '_> {
         for (cell, &denominator) in spread(&under.field.value, shape).indexed_iter() {
             let read = live[cell] && masses[cell] != 0.0;
             if read && denominator == 0.0 {
-                let place = field.place(cell);
-                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                let at = field.at_place(cell);
                 return Err(Error::new(
                     ErrorKind::Empty,
                     format!("quotient `{loss}`: the denominator{at} is 0"),
@@ -83,7 +82,7 @@ impl Evaluation<'_, '_> {
 }
 
 /// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
-/// broadcast along an axis takes on the weights of that axis.
+/// broadcast along an axis takes on the weights of that axis. What one term skips, the sum skips.
 fn common_weights<'f>(
     what: &str,
     loss: &Loss,
@@ -104,7 +103,7 @@ fn common_weights<'f>(
         for weight in &common {
             if let Some(place) = own.iter().position(|known| known == weight) {
                 own.remove(place);
-            } else if field.axes.contains_all(weight.axes) {
+            } else if !weight.skips && field.axes.contains_all(weight.axes) {
                 return Err(Error::new(
                     ErrorKind::Weight,
                     format!(

@@ -81,6 +81,7 @@ impl<'b> Data<'b> {
             axes: [Axis::Pixel, Axis::Image].into(),
             value: kept.clone(),
             depends: false,
+            skips: false,
         })
     }
 }

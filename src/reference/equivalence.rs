@@ -5,7 +5,7 @@ use std::fmt;
 use crate::axis::{Axes, Extents};
 use crate::error::Result;
 use crate::field::Field;
-use crate::reduction::Reduction;
+use crate::reduction::{Aggregate, Reduction, Step};
 
 /// On what two orders are compared: the extents of a batch and the axes of the weights that ride on
 /// its fields.
@@ -22,7 +22,7 @@ pub enum Equivalence {
     Same,
     /// The first is this factor, other than 1, times the second for every field.
     Factor(Factor),
-    /// A field on which no such factor holds.
+    /// A field on which they differ, and by no factor that the laws give.
     Different(Box<Witness>),
 }
 
@@ -73,14 +73,14 @@ impl fmt::Display for Factor {
 
 /// How many fields are tried for a witness. Values and masses are drawn from a continuum, so two
 /// orders that differ at all, differ on almost every one.
-const TRIALS: u64 = 32;
+const TRIALS: u64 = 48;
 
 impl Reduction {
     /// Whether two orders are the same, the same up to a factor, or different.
     ///
     /// Orders with the same normal form are the same by the laws, for any weights; the factor is
-    /// exact. Others are evaluated on fields of the setting's extents with values above 0 and weights,
-    /// some of them 0: a difference is a witness. Two orders without a witness among 32 fields are
+    /// exact. Others are evaluated on fields of the setting's extents, which are allocated, with weights,
+    /// some of them 0: a difference is a witness. Two orders without a witness among 48 fields are
     /// the same on these extents (`max(class)` and `mean(class)` of one class, for example).
     ///
     /// **Errors**: those of [`check`](Self::check) of either order, and [`ErrorKind::Weight`] if a
@@ -114,8 +114,10 @@ impl Reduction {
         if of_first == of_second {
             return Ok(lowest_terms(first, second));
         }
+        let takes_any = |step: &Step| !matches!(step.aggregate, Aggregate::Power(_));
+        let signed = self.steps().iter().chain(other.steps()).all(takes_any);
         for trial in 0..TRIALS {
-            let field = trial_field(setting, trial);
+            let field = trial_field(setting, trial, signed);
             let (first, second) = (self.apply(&field), other.apply(&field));
             let same = match (&first, &second) {
                 (Ok(first), Ok(second)) => alike(first, second),
@@ -157,9 +159,9 @@ fn alike(first: &Field, second: &Field) -> bool {
         })
 }
 
-/// A field of values in (0, 8). After the first trial, each weight is 0 on some slabs: for about a
+/// A field of values, above 0 unless they may be `signed`. After the first trial, each weight is 0 on some slabs: for about a
 /// third of the places along some of its axes (all of them: single cells; none: everywhere).
-fn trial_field(setting: &Setting, trial: u64) -> Field {
+fn trial_field(setting: &Setting, trial: u64, signed: bool) -> Field {
     let random = |salt: u64, place: [usize; 3]| {
         let parts = [trial, salt].into_iter().chain(place.map(|place| place as u64));
         let mixed = parts.fold(0x9e37_79b9_7f4a_7c15_u64, |state, part| {
@@ -171,7 +173,14 @@ fn trial_field(setting: &Setting, trial: u64) -> Field {
         });
         ((mixed >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
     };
-    let field = Field::from_fn(setting.extents, |c, p, i| 8.0 * random(0, [c, p, i]));
+    // Policies make 0 and 1 of nothing: values lie above both, between them and on both sides.
+    let (least, width) = match trial % 3 {
+        0 => (0.0, 8.0),
+        1 => (0.0, 1.0),
+        _ if signed => (-4.0, 8.0),
+        _ => (1.0, 2.0),
+    };
+    let field = Field::from_fn(setting.extents, |c, p, i| least + width * random(0, [c, p, i]));
     setting.weights.iter().zip(1_u64..).fold(field, |field, (&axes, salt)| {
         // Which axes the slabs of this weight have is drawn anew in every trial.
         let has = [0, 1, 2].map(|axis| random(200 + salt, [axis, 0, 0]) < 0.5);
@@ -180,7 +189,8 @@ fn trial_field(setting: &Setting, trial: u64) -> Field {
         field.weighed(axes, |c, p, i| {
             let place = [c, p, i];
             let on_slab = trial > 0 && random(100 + salt, along(place)) < 0.35;
-            if on_slab { 0.0 } else { random(salt, place) }
+            let weight = if trial % 4 == 3 { 1.0 } else { random(salt, place) };
+            if on_slab { 0.0 } else { weight }
         })
     })
 }

@@ -285,8 +285,7 @@ fn mapped(field: &Field, map: Map, live: &Array3<bool>) -> Result<(Field, Array3
             continue;
         }
         if x < 0.0 {
-            let place = field.place(cell);
-            let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+            let at = field.at_place(cell);
             return Err(Error::new(
                 ErrorKind::Domain,
                 format!("map: the value{at} is {x}, expected at least 0"),

@@ -90,5 +90,5 @@ fn class_weight(field: &Field, weight: &Weight) -> Result<Carried> {
     let axes = crate::axis::Axis::Class.into();
     let shape = field.extents.shape(axes);
     let value = Array3::from_shape_fn(shape, |(class, ..)| list[class]);
-    Ok(Carried { name: weight.to_string(), axes, value, depends: false })
+    Ok(Carried { name: weight.to_string(), axes, value, depends: false, skips: false })
 }

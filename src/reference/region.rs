@@ -3,7 +3,7 @@
 use ndarray::Array3;
 
 use super::element::sign;
-use super::step::{cells, group, worth};
+use super::step::{cells, group, read_groups, worth};
 use super::sum::sum;
 use crate::axis::{Axes, Axis};
 use crate::error::Result;
@@ -53,6 +53,14 @@ struct Score {
     divisor: f64,
     /// The derivatives of the denominator: 0 at its floor.
     divisor_derivative: Sums,
+}
+
+impl Score {
+    /// Of a group without mass: the denominator is 0.
+    fn nothing() -> Self {
+        let none = Sums::default();
+        Self { value: 0.0, derivative: none, part: none, divisor: 0.0, divisor_derivative: none }
+    }
 }
 
 impl Region {
@@ -149,6 +157,7 @@ pub(super) fn divide(
         divisor: Array3::zeros(shape),
         divisor_derivative: Array3::zeros(like.value.dim()),
     };
+    let live = read_groups(live, &divided.field);
     let mut counted = Array3::from_elem(shape, 1.0);
     for place in cells(shape) {
         let read: Vec<_> =
@@ -163,7 +172,10 @@ pub(super) fn divide(
             false_positive: total(|s| s.false_positive),
             false_negative: total(|s| s.false_negative),
         };
-        let score = region.score(sums);
+        let own = matches!(region.formula, Formula::Own { .. });
+        // A formula of the user's own is asked only about groups that are read and have mass.
+        let nothing = own && (read.is_empty() || !live[place]);
+        let score = if nothing { Score::nothing() } else { region.score(sums) };
         // What nobody reads may be no number; it has no mass then.
         divided.divisor[place] =
             if score.divisor.is_nan() && !live[place] { 0.0 } else { score.divisor };
@@ -182,8 +194,7 @@ pub(super) fn divide(
         }
         if let Some(policy) = policy {
             let worth = worth(policy, live[place], || {
-                let place = divided.field.place(place);
-                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                let at = divided.field.at_place(place);
                 format!("ratio `{region}`: the denominator of a group{at} is 0")
             })?;
             divided.field.value[place] = worth.unwrap_or(0.0);
@@ -203,9 +214,9 @@ pub(super) fn divide(
     }
     if region.ratio.carry {
         // A group that is skipped has no mass to carry.
-        divided.field.leave("carried divisor", left, &(&divided.divisor * &counted), true);
+        divided.field.carry(&(&divided.divisor * &counted), true);
     } else if counted.iter().any(|&counts| counts == 0.0) {
-        divided.field.leave("skipped groups", left, &counted, false);
+        divided.field.skip(left, &counted);
     }
     Ok(divided)
 }

@@ -83,7 +83,9 @@ pub(super) fn take(
             shape: consumed[place].value.dim(),
         }),
     };
-    let mut skipped = Array3::from_elem(shape, 1.0);
+    // A group whose waiting weight is 0 is not read.
+    let live = read_groups(live, &stepped.field);
+    let mut counted = Array3::from_elem(shape, 1.0);
     for place in cells(shape) {
         let cells = || group(place, axes, field.value.dim());
         let read: Vec<Cell> = cells().filter(|&cell| masses[cell] != 0.0).collect();
@@ -100,13 +102,12 @@ pub(super) fn take(
             && (divisor == 0.0 || (named.is_none() && read.is_empty()))
         {
             let worth = worth(step.empty, live[place], || {
-                let place = stepped.field.place(place);
-                let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                let at = stepped.field.at_place(place);
                 format!("step `{step}`: a group{at} has no mass")
             })?;
             stepped.field.value[place] = worth.unwrap_or(0.0);
             stepped.remainder[place] = worth.unwrap_or(0.0);
-            skipped[place] = f64::from(worth.is_some());
+            counted[place] = f64::from(worth.is_some());
             continue;
         }
         if !live[place] {
@@ -138,11 +139,18 @@ pub(super) fn take(
     let touched = divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
     if step.carry {
         let depends = stepped.weight.is_some() && by.is_none();
-        stepped.field.leave("carried divisor", left, &stepped.divisor, depends);
-    } else if skipped.iter().any(|&counts| counts == 0.0) {
-        stepped.field.leave("skipped groups", touched.without(axes), &skipped, false);
+        stepped.field.carry(&stepped.divisor, depends);
+    } else if counted.iter().any(|&counts| counts == 0.0) {
+        stepped.field.skip(touched.without(axes), &counted);
     }
     Ok(stepped)
+}
+
+/// The groups that are live and whose waiting weights are not 0.
+pub(super) fn read_groups(live: &Array3<bool>, after: &Field) -> Array3<bool> {
+    let mut read = live.clone();
+    read.zip_mut_with(&after.mass(), |live, &mass| *live = *live && mass != 0.0);
+    read
 }
 
 /// What a group without mass is worth; none if it is skipped. A group that nobody reads is no error.
@@ -161,13 +169,26 @@ pub(super) fn worth(
 }
 
 impl Field {
-    /// Leaves a weight behind that does not vary along the axes outside `axes`.
-    pub(super) fn leave(&mut self, name: &str, axes: Axes, weight: &Array3<f64>, depends: bool) {
-        let mut value = weight.clone();
+    /// Leaves a divisor behind, on all axes that remain.
+    pub(super) fn carry(&mut self, divisor: &Array3<f64>, depends: bool) {
+        let (name, axes) = ("carried divisor".into(), self.axes);
+        self.weights.push(Carried { name, axes, value: divisor.clone(), depends, skips: false });
+    }
+
+    /// Leaves 0 for the groups that are skipped and 1 for the others, which vary along `axes` only.
+    pub(super) fn skip(&mut self, axes: Axes, counted: &Array3<f64>) {
+        let mut value = counted.clone();
         for axis in self.axes.without(axes).iter() {
             value.collapse_axis(ndarray::Axis(axis as usize), 0);
         }
-        self.weights.push(Carried { name: name.into(), axes, value, depends });
+        let name = "skipped groups".into();
+        self.weights.push(Carried { name, axes, value, depends: false, skips: true });
+    }
+
+    /// How a message says where a cell is; nothing where there is one cell.
+    pub(super) fn at_place(&self, cell: Cell) -> String {
+        let place = self.place(cell);
+        if place.is_empty() { place } else { format!(" at {place}") }
     }
 }
 

@@ -7,7 +7,8 @@ use super::evaluate::{Evaluated, How, evaluate};
 use crate::batch::{Batch, Float};
 use crate::error::Result;
 use crate::field::Field;
-use crate::loss::Loss;
+use crate::loss::{Loss, Node};
+use crate::reduction::{Aggregate, Step};
 
 /// Every intermediate field of an evaluation, in the order of execution.
 #[derive(Clone, Debug)]
@@ -63,7 +64,7 @@ fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
         How::Element { .. } => {}
         How::Region { divided, .. } => divisor = Some(divided.divisor.clone()),
         How::Step { input, divisor: by, .. } => {
-            if !node.loss.step_text().starts_with("sum(") {
+            if !matches!(node.loss.node(), Node::Step(_, Step { aggregate: Aggregate::Sum, .. })) {
                 divisor = Some(by.clone());
             }
             collect(input, depth, nodes);
@@ -83,6 +84,10 @@ fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
             divisor = Some(under.field.value.clone());
         }
     }
-    let step = node.loss.step_text();
+    let step = match node.loss.node() {
+        Node::Sum { terms, .. } => format!("sum of {} terms", terms.len()),
+        Node::Quotient(..) => "quotient".into(),
+        _ => node.loss.step_text(),
+    };
     nodes.push(Traced { step, depth, field: node.field.clone(), divisor });
 }

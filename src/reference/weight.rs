@@ -84,8 +84,8 @@ impl<'b> Data<'b> {
                     values
                 }
             }
-            Weight::Positives => target,
-            Weight::Negatives => target.mapv(|t| 1.0 - t),
+            Weight::Positives => self.where_kept(target),
+            Weight::Negatives => self.where_kept(target.mapv(|t| 1.0 - t)),
             Weight::Presence { over } => {
                 self.volume(&target, *over).mapv(|volume| f64::from(volume > 0.0))
             }
@@ -96,26 +96,22 @@ impl<'b> Data<'b> {
             }
             Weight::Balance { over } => {
                 let ones = target.mapv(|t| f64::from(t.is_finite()));
-                let share = self.volume(&target, *over) / self.volume(&ones, *over);
+                let share =
+                    self.volume(&target, *over) / self.volume(&ones, *over).mapv(|n| n.max(1.0));
                 let mut balance = target;
                 let shape = balance.dim();
                 balance.zip_mut_with(&spread(&share, shape), |t, &share| {
                     *t = 2.0 * (*t * (1.0 - share) + (1.0 - *t) * share);
                 });
-                balance
+                self.where_kept(balance)
             }
         };
-        Ok(Carried { name: weight.to_string(), axes, value, depends: false })
+        Ok(Carried { name: weight.to_string(), axes, value, depends: false, skips: false })
     }
 
     /// Σ t over the axes, ignored pixels aside. What is no number is masked, or an error at the source.
     fn volume(&self, target: &Array3<f64>, over: Axes) -> Array3<f64> {
-        let mut counted = target.mapv(|t| if t.is_finite() { t } else { 0.0 });
-        if let Some(kept) = &self.kept {
-            let shape = counted.dim();
-            counted.zip_mut_with(&spread(kept, shape), |t, &kept| *t = weighted(kept, *t));
-        }
-        over.iter().fold(counted, |counted, axis| {
+        over.iter().fold(self.where_kept(target.clone()), |counted, axis| {
             let axis = ndarray::Axis(axis as usize);
             counted.sum_axis(axis).insert_axis(axis)
         })
@@ -137,13 +133,28 @@ impl<'b> Data<'b> {
         }
     }
 
+    /// A weight made from targets: 0 for an ignored pixel, and for a target that is no number, which is
+    /// masked, or an error at the source.
+    fn where_kept(&self, weight: Array3<f64>) -> Array3<f64> {
+        let mut weight = weight.mapv(|w| if w.is_finite() { w } else { 0.0 });
+        if let Some(kept) = &self.kept {
+            let shape = weight.dim();
+            weight.zip_mut_with(&spread(kept, shape), |w, &kept| *w = weighted(kept, *w));
+        }
+        weight
+    }
+
     fn counts(&self, pixel: usize, image: usize) -> bool {
         self.kept.as_ref().is_none_or(|kept| kept[[0, pixel, image]] != 0.0)
     }
 
     /// The true class of a pixel: the first with the largest target.
     pub(super) fn truth(&self, pixel: usize, image: usize) -> usize {
-        let target = |class: usize| self.target[[class, pixel, image]];
+        // A target that is no number is masked, or an error at the source.
+        let target = |class: usize| match self.target[[class, pixel, image]] {
+            t if t.is_nan() => f64::NEG_INFINITY,
+            t => t,
+        };
         (1..self.extents.class)
             .fold(0, |best, class| if target(class) > target(best) { class } else { best })
     }

@@ -8,10 +8,10 @@ pub use ratio::{Absent, Ratio, SoftOverlap};
 use std::sync::Arc;
 
 use crate::axis::Axes;
-use crate::element::Activation;
+use crate::element::{Activation, check_own_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::{Loss, Node};
-use crate::reduction::{Empty, Over};
+use crate::reduction::Empty;
 use crate::weight::Weight;
 
 /// The terms of an overlap per cell, on their way to the ratio that sums them.
@@ -153,16 +153,17 @@ impl Overlap {
         self.region(Formula::Tversky, ratio.into())
     }
 
-    /// A ratio of the user's own over the axes, per what remains. It prints by its name, and is
-    /// built in code, not parsed.
+    /// A ratio of the user's own, per what remains. It prints by its name, and is built in code, not
+    /// parsed. It has the exponent, the soft overlap and the policies of a [`Ratio`], but no smoothing,
+    /// floors or weights: these are the formula's. A group without mass is an empty one.
     pub fn ratio(
         self,
         name: impl Into<String>,
-        over: impl Into<Over>,
+        ratio: impl Into<Ratio>,
         formula: impl RatioFormula,
     ) -> Loss {
         let formula = Formula::Own { name: name.into(), formula: Arc::new(formula) };
-        self.region(formula, Ratio::over(over))
+        self.region(formula, ratio.into())
     }
 
     fn region(self, formula: Formula, ratio: Ratio) -> Loss {
@@ -203,6 +204,22 @@ impl Region {
             return refuse(
                 "a denominator of 0 is carried as no mass; empty can be skip or error".into(),
             );
+        }
+        if let Formula::Own { name, .. } = &self.formula {
+            check_own_name(name)?;
+            let plain = Ratio {
+                over: ratio.over,
+                exponent: ratio.exponent,
+                soft: ratio.soft,
+                absent: ratio.absent,
+                empty: ratio.empty,
+                ..Ratio::over(ratio.over)
+            };
+            if *ratio != plain {
+                return refuse(
+                    "smoothing, floors, weights and carry belong into the own formula".into(),
+                );
+            }
         }
         self.over(Axes::ALL).map(drop)
     }
