@@ -465,7 +465,7 @@ impl Run<'_> {
         Field { grid, weights: waiting, rough }
     }
 
-    /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor).
+    /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor), the floor if there is one.
     fn score(&mut self, ratio: &Ratio, sums: &Sums) -> Scored {
         let k = if ratio.formula == Formula::Dice { 2.0 } else { 1.0 };
         let [a, b] = if ratio.formula == Formula::Tversky { ratio.wrong } else { [1.0, 1.0] };
@@ -478,7 +478,8 @@ impl Run<'_> {
         // A denominator of 0 is a matter of policy.
         self.unsure |= ratio.floor == 0.0 && open != 0.0 && open.abs() <= below;
         self.unsure |= ratio.floor == 0.0 && open == 0.0 && sums.predicted != 0.0;
-        let divisor = open.max(ratio.floor);
+        // A floor counts only where it is named.
+        let divisor = if ratio.floor > 0.0 { open.max(ratio.floor) } else { open };
         let score = numerator / divisor;
         let slack = (above + score.abs() * below) / divisor + 4.0 * EPS * (1.0 + score.abs());
         let floor = ratio.score_floor.unwrap_or(f64::NEG_INFINITY);

@@ -14,8 +14,10 @@ use super::{
 /// At least `cases` of each property; more where `PROPTEST_CASES` asks for more.
 pub fn config(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
+    let cases = default.cases.max(cases);
     ProptestConfig {
-        cases: default.cases.max(cases),
+        cases,
+        max_global_rejects: cases.saturating_mul(4),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..default
     }
