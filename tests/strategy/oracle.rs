@@ -481,11 +481,11 @@ impl Run<'_> {
         // A floor counts only where it is named.
         let divisor = if ratio.floor > 0.0 { open.max(ratio.floor) } else { open };
         let score = numerator / divisor;
-        let slack = (above + score.abs() * below) / divisor + 4.0 * EPS * (1.0 + score.abs());
+        let slack = (above + score.abs() * below) / divisor.abs() + 4.0 * EPS * (1.0 + score.abs());
         let floor = ratio.score_floor.unwrap_or(f64::NEG_INFINITY);
         self.choices.push(side(score - floor));
         let cell = Cell { value: 1.0 - score.max(floor), slack, refused: false };
-        Scored { cell, divisor, rough: below / divisor }
+        Scored { cell, divisor, rough: below / divisor.abs() }
     }
 }
 
