@@ -230,7 +230,7 @@ impl Run<'_> {
 
     fn start(&mut self) -> Field {
         let mut kept = Grid::new([false, true, true], 1.0);
-        each(self.case.extents, |at| kept.set(at, f64::from(u8::from(!self.ignored(at)))));
+        each(self.size(kept.has), |at| kept.set(at, f64::from(u8::from(!self.ignored(at)))));
         let ignores = matches!(self.case.target, Target::Labels(_, Some(_)));
         let weights = if ignores { vec![kept] } else { Vec::new() };
         match &self.case.start {
