@@ -234,3 +234,13 @@ fn a_value_per_masked_cell_is_0_by_mass_0() {
     assert_eq!((values.values[1], values.mass[1]), (0.0, 0.0));
     assert!(values.values[0] > 0.0 && values.mass[0] == 1.0);
 }
+
+#[test]
+fn a_map_keeps_an_axis_that_the_layout_lacks() {
+    let (prediction, target) = (Array2::<f64>::ones((2, 3)), Array2::<f64>::zeros((2, 3)));
+    let loss: Loss = "squared(identity) > weigh(map) > sum(all)".parse().unwrap();
+    let map = Array0::from_elem((), 2.0);
+    let batch = Batch::new("pixel class".parse().unwrap(), &prediction, &target).unwrap();
+    // Without an image axis there is one image, and its weight counts for all six cells.
+    assert_eq!(loss.value(&batch.with_map(Image, &map).unwrap()).unwrap(), 12.0);
+}

@@ -55,6 +55,8 @@ pub struct Batch<'a, F, D: Dimension> {
 /// A weight that comes with the batch, and the axes that it has.
 #[derive(Clone, Debug)]
 pub(crate) struct Aligned<'a> {
+    /// The axes of the weight, also those of extent 1 that the layout lacks.
+    pub(crate) axes: Axes,
     pub(crate) layout: Layout,
     pub(crate) values: Dense<'a>,
 }
@@ -118,7 +120,11 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
             ));
         }
         let layout = Layout::new(&[Axis::Image])?;
-        given_once("image weights", &mut self.image, Aligned { layout, values })?;
+        given_once(
+            "image weights",
+            &mut self.image,
+            Aligned { axes: Axis::Image.into(), layout, values },
+        )?;
         Ok(self)
     }
 
@@ -171,6 +177,7 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
         array::keep_images(&mut prediction, self.layout, slice);
         let part = |aligned: &Option<Aligned<'a>>| {
             aligned.as_ref().map(|aligned| Aligned {
+                axes: aligned.axes,
                 layout: aligned.layout,
                 values: aligned.values.images(aligned.layout, slice),
             })
@@ -236,7 +243,7 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
     fn align(&self, name: &str, axes: Axes, values: Dense<'a>) -> Result<Aligned<'a>> {
         let meaning = format!("the extents of the prediction per {axes}");
         self.check_shape(name, values.shape(), axes, &meaning)?;
-        Ok(Aligned { layout: self.layout.only(axes), values })
+        Ok(Aligned { axes, layout: self.layout.only(axes), values })
     }
 
     fn check_shape(&self, name: &str, found: &[usize], axes: Axes, meaning: &str) -> Result<()> {

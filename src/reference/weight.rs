@@ -23,7 +23,7 @@ impl<'b> Data<'b> {
     /// The axes of a weight that comes with the batch.
     pub(super) fn axes(&self, weight: &Weight) -> Axes {
         let aligned = self.carried(weight);
-        aligned.map_or(Axes::NONE, |aligned| aligned.layout.axes().iter().copied().collect())
+        aligned.map_or(Axes::NONE, |aligned| aligned.axes)
     }
 
     /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
