@@ -23,7 +23,8 @@ use crate::axis::{Axes, Extents};
 use crate::error::Result;
 
 impl Reduction {
-    /// The shortest order that equals this one by the laws, and of those the first by its text.
+    /// The shortest order that equals this one by the laws, of those the one with the shortest text,
+    /// and of those the first by its text.
     ///
     /// `weights` are the axes of the weights that ride on the field, one entry for each weight: a mask
     /// per pixel and image is one entry with two axes. Two orders with the same normal form are the

@@ -131,8 +131,7 @@ impl Evaluation<'_, '_> {
             Node::Select(child, list) => {
                 let (axes, classes) = self.outline(child)?;
                 let kept = self.select(&classes, list)?;
-                let place = |class: &usize| classes.iter().position(|c| c == class).unwrap_or(0);
-                let places: Vec<usize> = kept.iter().map(place).collect();
+                let places = places(&kept, &classes);
                 let mut below = Array3::from_elem(self.shape(axes, &classes), false);
                 for (row, &place) in live.outer_iter().zip(&places) {
                     below.index_axis_mut(Dim(0), place).assign(&row);
@@ -181,9 +180,7 @@ impl Evaluation<'_, '_> {
                 }
                 Before::Select(list) => {
                     let kept = self.select(&like.classes, list)?;
-                    let place =
-                        |class: &usize| like.classes.iter().position(|c| c == class).unwrap_or(0);
-                    let places: Vec<usize> = kept.iter().map(place).collect();
+                    let places = places(&kept, &like.classes);
                     like = selected(&like, kept, &places);
                 }
             }
@@ -256,6 +253,11 @@ fn widened(
 ) -> Field {
     let shape = evaluation.shape(axes, &classes);
     Field { axes, classes, value: spread(&field.value, shape).to_owned(), ..field.clone() }
+}
+
+/// The places along a class axis of the classes that are kept.
+fn places(kept: &[usize], classes: &[usize]) -> Vec<usize> {
+    (0..classes.len()).filter(|&place| kept.contains(&classes[place])).collect()
 }
 
 /// The field of some of its classes.
