@@ -68,6 +68,7 @@ mod element;
 mod error;
 mod explain;
 mod field;
+mod fused;
 mod layout;
 mod loss;
 mod notation;
@@ -89,7 +90,7 @@ pub use reduction::{
     Aggregate, Empty, Over, Reduction, Step, Steps, logmeanexp, max, mean, min, power, quantile,
     sum, top_fraction, top_k,
 };
-pub use reference::{Equivalence, Factor, Setting, Trace, Traced, Values, Witness};
+pub use reference::{Equivalence, Factor, Reference, Setting, Trace, Traced, Values, Witness};
 pub use region::{Absent, Overlap, Ratio, RatioFormula, SoftOverlap, Sums, overlap};
 pub use weight::{AbsentVolume, Weight};
 

@@ -26,5 +26,5 @@ pub(crate) use data::Cells;
 pub use equivalence::{Equivalence, Factor, Setting, Witness};
 pub(crate) use sum::sum;
 pub use trace::{Trace, Traced};
-pub use value::Values;
+pub use value::{Reference, Values};
 pub(crate) use value::{parts_of, value_of_part};

@@ -1,6 +1,6 @@
 //! Value and gradient, as a user asks for them.
 
-use ndarray::{Array, Array3, ArrayD, ArrayRef, Dimension, IxDyn};
+use ndarray::{Array, Array3, ArrayD, Dimension, IxDyn};
 
 use super::data::{Data, scatter};
 use super::evaluate::{Evaluated, evaluate, evaluate_part};
@@ -45,24 +45,22 @@ pub(crate) fn parts_of<F: Float, D: Dimension>(
 }
 
 impl Loss {
-    /// The value of a loss that leaves none of the axes of the batch's layout.
-    ///
-    /// **Errors**: of [`check`](Self::check); [`ErrorKind::Order`] if axes remain;
-    /// [`ErrorKind::Domain`] for NaN, infinity, a probability outside [0, 1] or a label without a
-    /// class, with its index; [`ErrorKind::Weight`] for weights that are negative, missing or
-    /// unnamed; [`ErrorKind::Empty`] if nothing is left to take a mean of.
+    /// The loss evaluated literally: every node on whole tensors, in f64. It defines what
+    /// [`value`](Self::value) and [`value_and_gradient`](Self::value_and_gradient) mean and is what
+    /// they are tested against; it takes memory for every intermediate field.
     ///
     /// ```
     /// use lossfold::{Activation, Batch, Layout, Over, mean, squared};
     /// use ndarray::array;
     ///
     /// let (prediction, target) = (array![[1.0, 4.0]], array![[0.0, 1.0]]);
+    /// let batch = Batch::new(Layout::NC, &prediction, &target)?;
     /// let loss = squared(Activation::Identity).reduce(mean(Over::All));
-    /// assert_eq!(loss.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 5.0); // (1 + 9) / 2
+    /// assert_eq!(loss.reference().value(&batch)?, loss.value(&batch)?);
     /// # Ok::<(), lossfold::Error>(())
     /// ```
-    pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
-        scalar(&evaluate(self, &Data::new(batch))?, batch.layout()).map(F::narrow)
+    pub fn reference(&self) -> Reference<'_> {
+        Reference { loss: self }
     }
 
     /// The values of a loss per the axes that remain, in the order of the batch's layout.
@@ -96,55 +94,36 @@ impl Loss {
         values.zip_mut_with(&mass, |value, &mass| *value = if mass == 0.0 { 0.0 } else { *value });
         Ok(Values { layout, values: spread(&values), mass: spread(&mass) })
     }
+}
 
-    /// The value and its gradient with respect to the prediction, in the prediction's layout.
+/// A loss that is evaluated literally, see [`Loss::reference`].
+#[derive(Clone, Copy, Debug)]
+pub struct Reference<'l> {
+    loss: &'l Loss,
+}
+
+impl Reference<'_> {
+    /// The value, as [`Loss::value`] has it.
     ///
-    /// **Errors**: those of [`value`](Self::value).
+    /// **Errors**: those of [`Loss::value`].
+    pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
+        scalar(&evaluate(self.loss, &Data::new(batch))?, batch.layout()).map(F::narrow)
+    }
+
+    /// The value and its gradient, as [`Loss::value_and_gradient`] has them.
     ///
-    /// ```
-    /// use lossfold::{Activation, Batch, Layout, Over, mean, squared};
-    /// use ndarray::array;
-    ///
-    /// let (prediction, target) = (array![[1.0, 4.0]], array![[0.0, 1.0]]);
-    /// let loss = squared(Activation::Identity).reduce(mean(Over::All));
-    /// let (value, gradient) = loss.value_and_gradient(&Batch::new(Layout::NC, &prediction, &target)?)?;
-    /// assert_eq!((value, gradient), (5.0, array![[1.0, 3.0]])); // 2 (p - t) / 2
-    /// # Ok::<(), lossfold::Error>(())
-    /// ```
+    /// **Errors**: those of [`Loss::value`].
     pub fn value_and_gradient<F: Float, D: Dimension>(
         &self,
         batch: &Batch<'_, F, D>,
     ) -> Result<(F, Array<F, D>)> {
-        let mut gradient = Array::from_elem(batch.prediction().raw_dim(), F::zero());
-        let value = self.value_and_gradient_into(batch, &mut gradient)?;
-        Ok((value, gradient))
-    }
-
-    /// The value; its gradient is written over `gradient`, which has the shape of the prediction.
-    ///
-    /// **Errors**: those of [`value`](Self::value), and [`ErrorKind::Shape`] for a buffer of another
-    /// shape. After an error the buffer is as it was.
-    pub fn value_and_gradient_into<F: Float, D: Dimension>(
-        &self,
-        batch: &Batch<'_, F, D>,
-        gradient: &mut ArrayRef<F, D>,
-    ) -> Result<F> {
-        if gradient.shape() != batch.prediction().shape() {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "gradient: has shape {:?}, expected {:?}, the shape of the prediction",
-                    gradient.shape(),
-                    batch.prediction().shape()
-                ),
-            ));
-        }
         let data = Data::new(batch);
-        let root = evaluate(self, &data)?;
+        let root = evaluate(self.loss, &data)?;
         let value = scalar(&root, batch.layout())?;
         let derivatives = root.gradient(&Array3::ones(root.field.value.dim()));
+        let mut gradient = Array::from_elem(batch.prediction().raw_dim(), F::zero());
         scatter(&derivatives, batch.layout(), gradient.view_mut().into_dyn());
-        Ok(F::narrow(value))
+        Ok((F::narrow(value), gradient))
     }
 }
 
