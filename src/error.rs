@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Domain,
     /// Nothing was left to take a mean of, and no policy named what that is worth.
     Empty,
+    /// States that cannot be merged, or a loss that cannot be made of parts.
+    NotMergeable,
 }
 
 impl Error {

@@ -84,6 +84,7 @@ pub use element::{Activation, Bce, ElementFormula, Smoothing};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 pub use field::Field;
+pub use fused::State;
 pub use layout::Layout;
 pub use loss::{Loss, Map, absolute, bce, element, squared};
 pub use reduction::{

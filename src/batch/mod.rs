@@ -1,6 +1,7 @@
 //! A prediction, its target and the weights that come with them, checked once and never copied.
 
 mod array;
+mod plane;
 mod target;
 
 use std::ops::Range;
@@ -9,6 +10,7 @@ use ndarray::{ArrayView, Dimension, Slice};
 
 pub(crate) use array::{Dense, View, canonical};
 pub use array::{Float, IntoView, Value};
+pub(crate) use plane::{ReadRow, arranged};
 pub(crate) use target::Target;
 pub use target::{IntoTarget, Label, Labels};
 

@@ -3,6 +3,7 @@
 use ndarray::{ArrayViewD, IxDyn, Slice};
 
 use super::array::{Dense, IntoView, Value, View, canonical, keep_images};
+use super::plane::{ReadRow, reader};
 use crate::layout::Layout;
 
 /// Class labels: one class number for every pixel of every image.
@@ -69,7 +70,7 @@ macro_rules! labels {
             }
         })*
 
-        impl Labels<'_> {
+        impl<'a> Labels<'a> {
             pub(crate) fn shape(&self) -> &[usize] {
                 match &self.numbers { $(Numbers::$variant(view) => view.shape()),* }
             }
@@ -79,6 +80,14 @@ macro_rules! labels {
             pub(crate) fn canonical(&self, layout: Layout) -> Vec<i128> {
                 match &self.numbers {
                     $(Numbers::$variant(view) => canonical(view, layout, |label| label as i128)),*
+                }
+            }
+
+            /// Reads rows of labels; they have one class.
+            #[expect(clippy::cast_lossless, reason = "usize and isize have no `From`")]
+            pub(crate) fn rows(&self, layout: Layout) -> ReadRow<'a, i128> {
+                match &self.numbers {
+                    $(Numbers::$variant(view) => reader(view, layout, |label| label as i128)),*
                 }
             }
 

@@ -1,10 +1,58 @@
-//! The value and gradient of a loss.
+//! The fast engine: observe, fold, pull back.
+//!
+//! ```text
+//! prediction, target ──► observe ──► State ──► fold ──► value
+//!                        one pass    small     steps    + what comes back to the state ──► pull back
+//! ```
+//!
+//! A loss is analysed once (`plan`, `stage`). The pass (`observe`) reads blocks of pixels and evaluates
+//! there (`evaluate`, in a `window`) what is known pixel by pixel, up to the sums of the step or ratio
+//! that ends the pixels; then, image by image, up to the step or ratio that ends the images. What these
+//! leave is the [`State`]. The `fold` evaluates the rest on it, by the same `evaluate`, and passes the
+//! derivatives back (`pull`, `write`). Nothing here is shared with the reference.
+
+mod activation;
+mod aggregate;
+mod data;
+mod element;
+mod evaluate;
+mod exact;
+mod field;
+mod fold;
+mod grid;
+mod linear;
+mod observe;
+mod offence;
+mod plan;
+mod pull;
+mod ratio;
+mod stage;
+mod state;
+mod threads;
+mod weigh;
+mod window;
+mod write;
+
+pub use state::State;
+
+use std::sync::Arc;
 
 use ndarray::{Array, ArrayRef, Dimension};
 
-use crate::batch::{Batch, Float};
-use crate::error::{Error, ErrorKind, Result};
+use crate::axis::Axes;
+use crate::batch::{Batch, Float, arranged};
+use crate::error::Result;
 use crate::loss::Loss;
+
+use data::Data;
+use evaluate::node;
+use grid::Grid;
+use observe::first_offence;
+use offence::OnOffence;
+use plan::Plan;
+use pull::{Adjoint, Sink};
+use state::{Seen, scalar};
+use window::Window;
 
 impl Loss {
     /// The value of a loss that leaves none of the axes of the batch's layout.
@@ -24,7 +72,13 @@ impl Loss {
     /// # Ok::<(), lossfold::Error>(())
     /// ```
     pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
-        self.reference().value(batch)
+        let data = Data::new(batch);
+        let plan = Arc::new(Plan::new(self, data.facts(), false)?);
+        let value = match plan.whole {
+            None => Seen::of(&plan, &data)?.0.value(),
+            Some(_) => whole(&plan, &data, None).map(|(value, _)| value),
+        };
+        value.map(F::narrow)
     }
 
     /// The value and its gradient with respect to the prediction, in the prediction's layout.
@@ -59,18 +113,36 @@ impl Loss {
         batch: &Batch<'_, F, D>,
         gradient: &mut ArrayRef<F, D>,
     ) -> Result<F> {
-        if gradient.shape() != batch.prediction().shape() {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "gradient: has shape {:?}, expected {:?}, the shape of the prediction",
-                    gradient.shape(),
-                    batch.prediction().shape()
-                ),
-            ));
+        write::check_shape(batch, gradient)?;
+        let data = Data::new(batch);
+        let plan = Arc::new(Plan::new(self, data.facts(), false)?);
+        if plan.whole.is_some() {
+            let (value, slopes) = whole(&plan, &data, Some(false))?;
+            let mut into = arranged(gradient.view_mut(), batch.layout());
+            let slopes = slopes.and_then(|sink| sink.cells);
+            let cells = slopes.map(|grid| grid.cells).unwrap_or_default();
+            let cells = cells.into_iter().chain(std::iter::repeat(0.0));
+            into.iter_mut().zip(cells).for_each(|(place, slope)| *place = F::narrow(slope));
+            return Ok(F::narrow(value));
         }
-        let (value, derivatives) = self.reference().value_and_gradient(batch)?;
-        gradient.assign(&derivatives);
-        Ok(value)
+        let (seen, pass) = Seen::of(&plan, &data)?;
+        let (value, sink) = seen.value_and_backs(false)?;
+        write::gradient(&seen, &pass, &sink, batch, gradient)?;
+        Ok(F::narrow(value))
     }
+}
+
+/// A loss that has to read all cells at once: its value and, where asked for, its gradient or parts.
+fn whole(plan: &Plan, data: &Data<'_>, parts: Option<bool>) -> Result<(f64, Option<Sink>)> {
+    let (images, pixels) = (0..data.extents.image, 0..data.extents.pixel);
+    let window = Window::new(data, images, pixels, OnOffence::End);
+    let root = node(&window, &plan.root, &None);
+    let root = root.map_err(|error| first_offence(plan, data).unwrap_or(error))?;
+    let value = scalar(&root, &plan.loss)?;
+    let sink = parts.map(|parts| {
+        let mut sink = Sink::new(parts, window.shape(Axes::ALL, data.extents.class), 0);
+        root.pull(Adjoint::of(Grid::filled(root.field.shape, 1.0)), &mut sink);
+        sink
+    });
+    Ok((value, sink))
 }

@@ -1,0 +1,213 @@
+//! Activations on a window of cells, and the way back from slopes to the prediction.
+
+use crate::element::Activation;
+
+use super::grid::Grid;
+
+/// A prediction after its activation.
+#[derive(Clone, Debug)]
+pub(super) struct Activated {
+    activation: Activation,
+    pub(super) p: Grid,
+    /// 1 - p, ln p and ln(1 - p), each computed for itself so that none loses digits to another.
+    pub(super) q: Grid,
+    pub(super) ln_p: Grid,
+    pub(super) ln_q: Grid,
+    /// The sum of the scores of each pixel, for `normalize`.
+    totals: Option<Grid>,
+    /// For `softmax`: the leading class of each pixel and the softmax of the others among themselves.
+    others: Option<(Grid, Grid)>,
+}
+
+/// How the values of the cells depend on p, or on its two logarithms.
+#[derive(Clone, Debug)]
+pub(super) enum Slope {
+    /// The derivative with respect to p.
+    Probability(Grid),
+    /// The derivatives with respect to ln p and to ln(1 - p).
+    Logarithms(Grid, Grid),
+}
+
+impl Activated {
+    pub(super) fn new(activation: Activation, x: &Grid) -> Self {
+        match activation {
+            Activation::Probability | Activation::Identity => {
+                Self::of_probability(activation, x.clone(), None)
+            }
+            Activation::Sigmoid => Self::sigmoid(x),
+            Activation::Softmax => Self::softmax(x),
+            Activation::Normalize => {
+                let totals = x.clone().gather(super::grid::Shape { class: 1, ..x.shape });
+                let mut p = x.clone();
+                p.join(&totals, |x, total| *x /= total);
+                Self::of_probability(activation, p, Some(totals))
+            }
+        }
+    }
+
+    fn of_probability(activation: Activation, p: Grid, totals: Option<Grid>) -> Self {
+        let q = p.clone().map(|p| 1.0 - p);
+        let ln_p = p.clone().map(f64::ln);
+        let ln_q = p.clone().map(|p| (-p).ln_1p());
+        Self { activation, p, q, ln_p, ln_q, totals, others: None }
+    }
+
+    fn sigmoid(x: &Grid) -> Self {
+        let zeros = || Grid::zeros(x.shape);
+        let (mut p, mut q, mut ln_p, mut ln_q) = (zeros(), zeros(), zeros(), zeros());
+        for (cell, &x) in x.cells.iter().enumerate() {
+            let z = (-x.abs()).exp();
+            let (large, small) = (1.0 / (1.0 + z), z / (1.0 + z));
+            let rest = z.ln_1p();
+            (p.cells[cell], q.cells[cell]) = if x < 0.0 { (small, large) } else { (large, small) };
+            ln_p.cells[cell] = x.min(0.0) - rest;
+            ln_q.cells[cell] = (-x).min(0.0) - rest;
+        }
+        Self {
+            activation: Activation::Sigmoid,
+            p,
+            q,
+            ln_p,
+            ln_q,
+            totals: None,
+            others: None,
+        }
+    }
+
+    fn softmax(x: &Grid) -> Self {
+        let shape = x.shape;
+        let zeros = || Grid::zeros(shape);
+        let (mut p, mut q, mut ln_p, mut ln_q) = (zeros(), zeros(), zeros(), zeros());
+        let per_pixel = super::grid::Shape { class: 1, ..shape };
+        let (mut leading, mut others) = (Grid::zeros(per_pixel), zeros());
+        let size = shape.image * shape.pixel;
+        for pixel in 0..if shape.class == 0 { 0 } else { size } {
+            let at = |class: usize| class * size + pixel;
+            let logit = |class: usize| x.cells[at(class)];
+            let lead = (1..shape.class)
+                .fold(0, |lead, class| if logit(class) > logit(lead) { class } else { lead });
+            let rest = || (0..shape.class).filter(|&class| class != lead);
+            let (first, second) =
+                (logit(lead), rest().map(logit).fold(f64::NEG_INFINITY, f64::max));
+            // Σ e^(x - first) over all is 1 + small, and small holds all digits of what is not leading.
+            let small: f64 = rest().map(|class| (logit(class) - first).exp()).sum();
+            let log_total = small.ln_1p();
+            let among_rest: f64 = rest().map(|class| (logit(class) - second).exp()).sum();
+            for class in 0..shape.class {
+                let shifted = logit(class) - first;
+                let e = shifted.exp();
+                p.cells[at(class)] = e / (1.0 + small);
+                ln_p.cells[at(class)] = shifted - log_total;
+                if class == lead {
+                    q.cells[at(class)] = small / (1.0 + small);
+                    ln_q.cells[at(class)] = second - first + among_rest.ln() - log_total;
+                } else {
+                    q.cells[at(class)] = (1.0 + small - e) / (1.0 + small);
+                    ln_q.cells[at(class)] = (small - e).max(0.0).ln_1p() - log_total;
+                    others.cells[at(class)] = (logit(class) - second).exp() / among_rest;
+                }
+            }
+            leading.cells[pixel] = lead as f64;
+        }
+        Self {
+            activation: Activation::Softmax,
+            p,
+            q,
+            ln_p,
+            ln_q,
+            totals: None,
+            others: Some((leading, others)),
+        }
+    }
+
+    /// Adds to `gradient` what `slope`, times `adjoint` per cell, means for the prediction. A slope
+    /// of 0 adds nothing, whatever it is multiplied by.
+    pub(super) fn pull(&self, slope: &Slope, adjoint: &Grid, gradient: &mut Grid) {
+        let slope = match slope {
+            Slope::Probability(p) => Slope::Probability(p.clone().times(adjoint)),
+            Slope::Logarithms(a, b) => {
+                Slope::Logarithms(a.clone().times(adjoint), b.clone().times(adjoint))
+            }
+        };
+        match (self.activation, slope) {
+            (Activation::Probability | Activation::Identity, slope) => {
+                gradient.add(&self.of_p(slope));
+            }
+            (Activation::Sigmoid, Slope::Probability(s)) => {
+                gradient.add(&s.times(&self.p).times(&self.q));
+            }
+            (Activation::Sigmoid, Slope::Logarithms(a, b)) => {
+                gradient.add(&a.times(&self.q));
+                gradient.add(&b.times(&self.p).map(|x| -x));
+            }
+            (Activation::Softmax, slope) => self.pull_softmax(slope, gradient),
+            (Activation::Normalize, slope) => {
+                let s = self.of_p(slope);
+                let shifted = s.clone().times(&self.p);
+                let shift = shifted.gather(super::grid::Shape { class: 1, ..s.shape });
+                let mut of_x = s;
+                of_x.join(&shift, |s, shift| *s -= shift);
+                if let Some(totals) = &self.totals {
+                    // A pixel that nothing reads may have scores that sum to 0.
+                    of_x.join(totals, |s, total| *s = if *s == 0.0 { 0.0 } else { *s / total });
+                }
+                gradient.add(&of_x);
+            }
+        }
+    }
+
+    /// The derivative with respect to p.
+    fn of_p(&self, slope: Slope) -> Grid {
+        match slope {
+            Slope::Probability(s) => s,
+            Slope::Logarithms(mut a, mut b) => {
+                a.join(&self.p, |a, p| *a = if *a == 0.0 { 0.0 } else { *a / p });
+                b.join(&self.q, |b, q| *b = if *b == 0.0 { 0.0 } else { *b / q });
+                b.cells.iter_mut().zip(&a.cells).for_each(|(b, a)| *b = a - *b);
+                b
+            }
+        }
+    }
+
+    fn pull_softmax(&self, slope: Slope, gradient: &mut Grid) {
+        let Some((leading, others)) = &self.others else { return };
+        let shape = self.p.shape;
+        let size = shape.image * shape.pixel;
+        let zeros = |grid: &Grid| Grid::zeros(grid.shape);
+        // With respect to ln p, where a slope with respect to p is p times as much.
+        let (a, b) = match slope {
+            Slope::Probability(s) => {
+                let none = zeros(&s);
+                (s.times(&self.p), none)
+            }
+            Slope::Logarithms(a, b) => (a, b),
+        };
+        for pixel in 0..if shape.class == 0 { 0 } else { size } {
+            let at = |class: usize| class * size + pixel;
+            let lead = (0..shape.class).find(|&class| class as f64 == leading.cells[pixel]);
+            let lead = lead.unwrap_or(0);
+            let total: f64 = (0..shape.class).map(|class| a.cells[at(class)]).sum();
+            // d ln q_c / dx_k = p_c p_k / q_c for k other than c, and -p_c for c itself.
+            let ratio = |class: usize| {
+                let cell = at(class);
+                let b = b.cells[cell];
+                if b == 0.0 { 0.0 } else { b * self.p.cells[cell] / self.q.cells[cell] }
+            };
+            let ratios: f64 =
+                (0..shape.class).filter(|&class| class != lead).map(ratio).sum();
+            let from_lead = if b.cells[at(lead)] == 0.0 { 0.0 } else { b.cells[at(lead)] * self.p.cells[at(lead)] };
+            for class in 0..shape.class {
+                let cell = at(class);
+                let (p, q) = (self.p.cells[cell], self.q.cells[cell]);
+                let own = a.cells[cell];
+                let mut slope = own * q - p * (total - own) - b.cells[cell] * p;
+                if class == lead {
+                    slope += p * ratios;
+                } else {
+                    slope += p * (ratios - ratio(class)) + from_lead * others.cells[cell];
+                }
+                gradient.cells[cell] += slope;
+            }
+        }
+    }
+}

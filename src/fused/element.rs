@@ -1,0 +1,107 @@
+//! Element formulas on a window of cells.
+
+use crate::element::{Bce, Element};
+use crate::error::{Error, ErrorKind, Result};
+
+use super::activation::{Activated, Slope};
+use super::grid::Grid;
+
+/// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
+const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
+
+/// The value of every cell, and its slope. `narrow` rounds to the element type of the prediction.
+pub(super) fn values(
+    element: &Element,
+    activated: &Activated,
+    target: &Grid,
+    narrow: fn(f64) -> f64,
+) -> Result<(Grid, Slope)> {
+    let p = &activated.p;
+    let of = |value: &dyn Fn(f64, f64) -> f64| {
+        let mut grid = p.clone();
+        grid.join(target, |p, t| *p = value(*p, t));
+        grid
+    };
+    Ok(match element {
+        Element::Bce(bce) => return cross_entropy(bce, element, activated, target, narrow),
+        Element::Squared(_) => (
+            of(&|p, t| (p - t) * (p - t)),
+            Slope::Probability(of(&|p, t| 2.0 * (p - t))),
+        ),
+        Element::Absolute(_) => {
+            (of(&|p, t| (p - t).abs()), Slope::Probability(of(&|p, t| sign(p - t))))
+        }
+        Element::Own { formula, .. } => (
+            of(&|p, t| formula.value(p, t)),
+            Slope::Probability(of(&|p, t| formula.derivative(p, t))),
+        ),
+    })
+}
+
+/// The sign of a number; 0 of 0.
+pub(super) fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+/// -(a ln p + b ln(1 - p)), where a = w t and b = 1 - t; a term whose factor is 0 is 0.
+fn cross_entropy(
+    bce: &Bce,
+    element: &Element,
+    activated: &Activated,
+    target: &Grid,
+    narrow: fn(f64) -> f64,
+) -> Result<(Grid, Slope)> {
+    let shape = target.shape;
+    let positive = bce.positive.as_deref().unwrap_or(&[1.0]);
+    if positive.len() != 1 && positive.len() != shape.class {
+        return Err(Error::new(
+            ErrorKind::Weight,
+            format!(
+                "source `{element}`: positive: has {} entries, the batch has {} classes",
+                positive.len(),
+                shape.class
+            ),
+        ));
+    }
+    let line = bce.smoothing.map_or((1.0, 0.0), |smoothing| smoothing.line(shape.class));
+    let (mut a, mut b) = (target.clone(), target.clone());
+    for (class, image) in shape.rows() {
+        let weight = positive[if positive.len() == 1 { 0 } else { class }];
+        a.row_mut(class, image).iter_mut().for_each(|t| *t = weight * (line.0 * *t + line.1));
+        b.row_mut(class, image).iter_mut().for_each(|t| *t = 1.0 - (line.0 * *t + line.1));
+    }
+    let term = |factor: f64, logarithm: f64| if factor == 0.0 { 0.0 } else { factor * logarithm };
+    let mut value = Grid::zeros(shape);
+    let plain = bce.clip.is_none() && bce.epsilon.is_none() && bce.log_floor.is_none();
+    if plain {
+        for (cell, value) in value.cells.iter_mut().enumerate() {
+            *value = -(term(a.cells[cell], activated.ln_p.cells[cell])
+                + term(b.cells[cell], activated.ln_q.cells[cell]));
+        }
+        return Ok((value, Slope::Logarithms(a.map(|a| -a), b.map(|b| -b))));
+    }
+    let mut slope = Grid::zeros(shape);
+    let (least, most) = match bce.clip {
+        Some(clip) => (narrow(clip), narrow(1.0 - narrow(clip))),
+        None => (0.0, 1.0),
+    };
+    let epsilon = bce.epsilon.unwrap_or(0.0);
+    for cell in 0..value.cells.len() {
+        let (a, b) = (a.cells[cell], b.cells[cell]);
+        let p = activated.p.cells[cell];
+        if let Some(floor) = bce.log_floor {
+            let (ln_p, ln_q) = (activated.ln_p.cells[cell], activated.ln_q.cells[cell]);
+            let q = activated.q.cells[cell];
+            value.cells[cell] = -(term(a, ln_p.max(floor)) + term(b, ln_q.max(floor)));
+            slope.cells[cell] = (b * p - a * q) / (p * q).max(LEAST_SLOPE);
+        } else {
+            let clipped = p.max(least).min(most);
+            let (over, under) = (clipped + epsilon, 1.0 - clipped + epsilon);
+            value.cells[cell] = -(term(a, over.ln()) + term(b, under.ln()));
+            if p == clipped {
+                slope.cells[cell] = term(b, 1.0 / under) - term(a, 1.0 / over);
+            }
+        }
+    }
+    Ok((value, Slope::Probability(slope)))
+}

@@ -1,0 +1,375 @@
+//! What is known of a loss before any cell is read: axes and classes of every node, and where in the
+//! pass each is evaluated.
+//!
+//! A node is *local* while its field is known image by image, and *global* once a step or ratio over
+//! `image` (a *pool*) has consumed the images. Pools are what a state keeps. A local node that ends the
+//! pixels of an image by a sum, a mean or a ratio, of something that is known pixel by pixel, is a
+//! *cut*: blocks of pixels are enough for it.
+
+use std::sync::Arc;
+
+use crate::axis::{Axes, Axis};
+use crate::error::{Error, ErrorKind, Result};
+use crate::loss::{Loss, Node};
+use crate::reduction::{Aggregate, Step};
+use crate::region::Before;
+use crate::weight::Weight;
+
+use super::stage::{self, Whole};
+
+/// What of a batch decides how a loss is evaluated. Parts of one whole have the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Facts {
+    pub(super) classes: usize,
+    /// The axes of the layout.
+    pub(super) layout: Axes,
+    /// The axes of the map and of the mask, where the batch carries them.
+    pub(super) map: Option<Axes>,
+    pub(super) mask: Option<Axes>,
+    pub(super) image: bool,
+}
+
+impl Facts {
+    /// The axes of a weight that comes with the batch.
+    fn carried(&self, weight: &Weight) -> Axes {
+        let axes = match weight {
+            Weight::Image => self.image.then(|| Axis::Image.into()),
+            Weight::Map => self.map,
+            Weight::Mask => self.mask,
+            _ => None,
+        };
+        axes.unwrap_or(Axes::NONE)
+    }
+
+    /// What batches with these facts look like.
+    pub(super) fn describe(&self) -> String {
+        let axes = |axes: &Option<Axes>| axes.map_or("none".into(), |axes| format!("per {axes}"));
+        format!(
+            "{} classes, the axes {}, {} image weights, a map ({}), a mask ({})",
+            self.classes,
+            self.layout,
+            if self.image { "with" } else { "no" },
+            axes(&self.map),
+            axes(&self.mask)
+        )
+    }
+
+    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
+    fn check_carried(&self, named: &[&Weight]) -> Result<()> {
+        let carried = [
+            (Weight::Image, self.image),
+            (Weight::Map, self.map.is_some()),
+            (Weight::Mask, self.mask.is_some()),
+        ];
+        for (weight, is_carried) in carried {
+            let why = match (is_carried, named.contains(&&weight)) {
+                (true, false) => "the batch carries it, but the loss does not name it",
+                (false, true) => "the loss names it, but the batch does not carry it",
+                _ => continue,
+            };
+            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
+        }
+        Ok(())
+    }
+}
+
+/// A weight where a loss names it.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// The node that names it, and its place there.
+    pub(super) at: (usize, usize),
+    pub(super) weight: Weight,
+    pub(super) text: Arc<str>,
+    pub(super) axes: Axes,
+    /// Whether it is known only when all images have been seen.
+    pub(super) deferred: bool,
+    /// The classes over which it is made.
+    pub(super) classes: Vec<usize>,
+}
+
+/// A node of a loss, with what is known of it beforehand.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) loss: Loss,
+    /// Its number, above that of every node that holds it.
+    pub(super) id: usize,
+    /// The largest number among it and its parts.
+    pub(super) last: usize,
+    pub(super) axes: Axes,
+    /// The numbers of the classes of its field, where that has a class axis.
+    pub(super) classes: Vec<usize>,
+    /// What a step or ratio is over.
+    pub(super) over: Axes,
+    /// The weights of a weigh or scale node, of the divisor of a mean, inside an overlap.
+    pub(super) weights: Vec<Arc<Named>>,
+    pub(super) parts: Vec<Spot>,
+    pub(super) place: Place,
+}
+
+/// Where a node is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a window of some pixels of an image.
+    Pixels,
+    /// From the sums over blocks of pixels: the number of the cut.
+    Cut(usize),
+    /// In a window of a whole image.
+    Image,
+    /// From what the images left: the number of the pool, and of the cut whose blocks fill it.
+    Pool(usize, Option<usize>),
+    /// After the images.
+    Fold,
+}
+
+/// How a loss is evaluated on batches with the same facts.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) loss: Loss,
+    pub(super) facts: Facts,
+    pub(super) root: Spot,
+    pub(super) pools: usize,
+    pub(super) cuts: usize,
+    /// Whether a step over the one image of a layout without an image axis was added.
+    pub(super) closed: bool,
+    /// Why all cells must be read at once, where they must.
+    pub(super) whole: Option<Whole>,
+}
+
+impl Plan {
+    /// Analyses a loss, all of whose carried weights are those of the facts.
+    ///
+    /// A `part` of a loss may lack weights that the batch carries for other parts.
+    pub(super) fn new(loss: &Loss, facts: Facts, part: bool) -> Result<Self> {
+        if !part {
+            let mut named = Vec::new();
+            weights_named(loss, &mut named);
+            facts.check_carried(&named)?;
+        }
+        loss.check()?;
+        let mut root = Builder { facts: &facts, next: 0 }.spot(loss)?;
+        let left: Axes = root.axes.iter().filter(|&axis| facts.layout.contains(axis)).collect();
+        if !left.is_empty() {
+            return Err(leaves(loss, left));
+        }
+        // A layout without an image axis has one image; the largest of one value is that value.
+        let closed = root.axes.contains(Axis::Image);
+        if closed {
+            let over_image = loss.clone().reduce(crate::reduction::max(Axis::Image));
+            root = Builder { facts: &facts, next: 0 }.spot(&over_image)?;
+        }
+        let mut plan =
+            Self { loss: loss.clone(), facts, root, pools: 0, cuts: 0, closed, whole: None };
+        stage::assign(&mut plan);
+        Ok(plan)
+    }
+
+    /// The pools, each after those on which it depends not at all: in the order of the text.
+    pub(super) fn pool_spots(&self) -> Vec<&Spot> {
+        let mut found = Vec::new();
+        self.root.visit(&mut |spot| {
+            if let Place::Pool(number, _) = spot.place {
+                found.push((number, spot));
+            }
+        });
+        found.sort_by_key(|(number, _)| *number);
+        found.into_iter().map(|(_, spot)| spot).collect()
+    }
+
+    /// Whether a weight is counted over the pixels of an image.
+    pub(super) fn counts(&self) -> bool {
+        self.named().iter().any(|named| match named.weight {
+            Weight::Presence { over } | Weight::Volume { over, .. } | Weight::Balance { over } => {
+                over.contains(Axis::Pixel)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a weight waits for all images.
+    pub(super) fn defers(&self) -> bool {
+        self.named().iter().any(|named| named.deferred)
+    }
+
+    /// The weights of the batch that are needed after the images.
+    pub(super) fn given_after(&self) -> Vec<&Arc<Named>> {
+        let mut given = Vec::new();
+        self.root.visit(&mut |spot| {
+            if spot.place == Place::Fold {
+                let of_batch = |named: &&Arc<Named>| {
+                    matches!(named.weight, Weight::Map | Weight::Mask)
+                };
+                given.extend(spot.weights.iter().filter(of_batch));
+            }
+        });
+        given
+    }
+
+    fn named(&self) -> Vec<&Arc<Named>> {
+        let mut named = Vec::new();
+        self.root.visit(&mut |spot| named.extend(&spot.weights));
+        named
+    }
+
+    /// The cuts, by number.
+    pub(super) fn cut_spots(&self) -> Vec<&Spot> {
+        let mut found = Vec::new();
+        self.root.visit(&mut |spot| match spot.place {
+            Place::Cut(number) | Place::Pool(_, Some(number)) => found.push((number, spot)),
+            _ => {}
+        });
+        found.sort_by_key(|(number, _)| *number);
+        found.into_iter().map(|(_, spot)| spot).collect()
+    }
+}
+
+/// The error of a loss that is no single number.
+pub(super) fn leaves(loss: &Loss, left: Axes) -> Error {
+    Error::new(
+        ErrorKind::Order,
+        format!("value: `{loss}` leaves {left}, expected a loss that leaves no axis"),
+    )
+}
+
+impl Spot {
+    /// Whether the node is evaluated after the images.
+    pub(super) fn is_global(&self) -> bool {
+        matches!(self.place, Place::Pool(..) | Place::Fold)
+    }
+
+    pub(super) fn visit<'p>(&'p self, look: &mut impl FnMut(&'p Self)) {
+        look(self);
+        self.parts.iter().for_each(|part| part.visit(look));
+    }
+}
+
+/// Whether a step is a weighted sum of its values.
+pub(super) fn is_linear(step: &Step) -> bool {
+    matches!(step.aggregate, Aggregate::Sum | Aggregate::Mean)
+}
+
+/// Collects every weight that a loss names.
+fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
+    match loss.node() {
+        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
+        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
+        Node::Region { overlap, .. } => {
+            named.extend(overlap.steps.iter().filter_map(|step| match step {
+                Before::Weigh(weight) => Some(weight),
+                Before::Select(_) => None,
+            }));
+        }
+        _ => {}
+    }
+    loss.node().children().for_each(|child| weights_named(child, named));
+}
+
+struct Builder<'f> {
+    facts: &'f Facts,
+    next: usize,
+}
+
+impl Builder<'_> {
+    fn spot(&mut self, loss: &Loss) -> Result<Spot> {
+        let id = self.next;
+        self.next += 1;
+        let parts =
+            loss.node().children().map(|child| self.spot(child)).collect::<Result<Vec<_>>>()?;
+        let axes = loss.axes(&|weight| self.facts.carried(weight));
+        let order = |why: String| Error::new(ErrorKind::Order, format!("order: {why}"));
+        let mut over = Axes::NONE;
+        let mut weights = Vec::new();
+        let mut classes = self.classes(loss, &parts, axes)?;
+        match loss.node() {
+            Node::Region { overlap, region } => {
+                over = region.over(Axes::ALL)?;
+                let mut left = self.all();
+                for step in &overlap.steps {
+                    match step {
+                        Before::Weigh(weight) => {
+                            weights.push(self.named(weight, &left, (id, weights.len())));
+                        }
+                        Before::Select(list) => left = select(&left, list, self.facts.classes)?,
+                    }
+                }
+                if axes.contains(Axis::Class) {
+                    classes = left;
+                }
+            }
+            Node::Step(_, step) => {
+                over = step
+                    .over
+                    .of(parts[0].axes)
+                    .map_err(|why| order(format!("step `{step}` {why}")))?;
+                let of_child = &parts[0].classes;
+                let by = step.by.iter().flatten().enumerate();
+                weights = by.map(|(at, by)| self.named(by, of_child, (id, at))).collect();
+                if let Some(by) = weights.iter().find(|by| !parts[0].axes.contains_all(by.axes)) {
+                    let Named { text, axes, .. } = &**by;
+                    let left = parts[0].axes;
+                    return Err(order(format!(
+                        "step `{step}` divides by `{text}`, which is per {axes}; left are {left}"
+                    )));
+                }
+            }
+            Node::Scale(_, weight) | Node::Weigh(_, weight) => {
+                weights = vec![self.named(weight, &classes, (id, 0))];
+            }
+            Node::TooLarge => return Err(order("the loss is too large".into())),
+            _ => {}
+        }
+        let last = self.next - 1;
+        let loss = loss.clone();
+        Ok(Spot { loss, id, last, axes, classes, over, weights, parts, place: Place::Fold })
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.facts.classes).collect()
+    }
+
+    fn named(&self, weight: &Weight, classes: &[usize], at: (usize, usize)) -> Arc<Named> {
+        Arc::new(Named {
+            at,
+            weight: weight.clone(),
+            text: weight.to_string().into(),
+            axes: weight.axes(&|carried| self.facts.carried(carried)),
+            deferred: false,
+            classes: classes.to_vec(),
+        })
+    }
+
+    /// The classes of the field of a loss.
+    fn classes(&self, loss: &Loss, parts: &[Spot], axes: Axes) -> Result<Vec<usize>> {
+        if !axes.contains(Axis::Class) {
+            return Ok(Vec::new());
+        }
+        if let Node::Select(_, list) = loss.node() {
+            return select(&parts[0].classes, list, self.facts.classes);
+        }
+        // A weight with a class axis widens a field that lacks one to all classes.
+        let mut with_classes = parts.iter().filter(|part| part.axes.contains(Axis::Class));
+        let Some(first) = with_classes.next() else { return Ok(self.all()) };
+        if with_classes.any(|other| other.classes != first.classes) {
+            return Err(Error::new(
+                ErrorKind::Order,
+                format!("order: the terms of `{loss}` have different classes"),
+            ));
+        }
+        Ok(first.classes.clone())
+    }
+}
+
+/// The classes of a list, which must be there.
+fn select(classes: &[usize], list: &[usize], all: usize) -> Result<Vec<usize>> {
+    let mut kept: Vec<usize> = list.to_vec();
+    kept.sort_unstable();
+    kept.dedup();
+    match kept.iter().find(|class| !classes.contains(class)) {
+        None => Ok(kept),
+        Some(class) => Err(Error::new(
+            ErrorKind::Order,
+            format!(
+                "order: select names class {class}; there are {all} classes, left are {classes:?}"
+            ),
+        )),
+    }
+}
