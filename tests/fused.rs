@@ -39,7 +39,7 @@ fn offender() -> impl Strategy<Value = Offender> {
 }
 
 proptest! {
-    #![proptest_config(config(512))]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 1 << 15, ..config(512) })]
 
     #[test]
     fn the_engine_agrees_with_the_reference(case in case()) {
@@ -219,6 +219,13 @@ fn another_error_is_refused() {
 }
 
 #[test]
+fn most_cases_can_be_made_ones_in_which_every_cell_counts() {
+    let clean = |case: &Case| case.has_cells() && reference(case).is_ok();
+    let count = drawn(1000).map(Case::whole).filter(clean).count();
+    assert!(count > 600, "{count} of 1000");
+}
+
+#[test]
 fn terms_without_axes_are_added_to_terms_with_axes() {
     let seed = |case: &Case| {
         let mut found = false;
@@ -236,4 +243,85 @@ fn terms_without_axes_are_added_to_terms_with_axes() {
         found
     };
     assert!(drawn(2000).filter(seed).count() > 10);
+}
+
+#[test]
+fn the_cases_that_are_evaluated_have_every_kind_of_node() {
+    let words = [
+        "bce(probability",
+        "bce(sigmoid",
+        "bce(softmax",
+        "bce(normalize",
+        "clip=",
+        "epsilon=",
+        "log_floor=",
+        "positive=",
+        "smoothing=half",
+        "smoothing=classes",
+        "smoothing=flip",
+        "squared(",
+        "absolute(",
+        "huber(",
+        "identity)",
+        "dice(",
+        "jaccard(",
+        "tversky(",
+        "missed(",
+        "smooth=",
+        "smooth_numerator=",
+        "smooth_denominator=",
+        " floor=",
+        "score_floor=",
+        "exponent=2",
+        "exponent=1.5",
+        "soft=distance",
+        "absent=skip",
+        "absent=zero",
+        "carry",
+        "sum(",
+        "mean(",
+        "max(",
+        "min(",
+        "power(",
+        "logmeanexp(",
+        "quantile(",
+        "fraction=",
+        "k=",
+        "by=[",
+        "empty=zero",
+        "empty=one",
+        "empty=nan",
+        "empty=error",
+        "scale(class=",
+        "weigh(class=",
+        "target=[",
+        "(image)",
+        "(map)",
+        "(mask)",
+        "(positives)",
+        "(negatives)",
+        "presence",
+        "volume",
+        "absent=largest",
+        "=-2)",
+        "=-1)",
+        "=1)",
+        "balance",
+        "map(-ln(x))",
+        "map(x^",
+        "select(",
+        " / ",
+        " - ",
+        " + ",
+        "0 * (",
+        "(all",
+    ];
+    let texts: Vec<String> = drawn(3000)
+        .filter(|case| reference(case).is_ok())
+        .map(|case| case.loss().to_string())
+        .collect();
+    let few =
+        words.iter().map(|word| (texts.iter().filter(|text| text.contains(word)).count(), word));
+    let few: Vec<_> = few.filter(|(count, _)| *count < 15).collect();
+    assert!(few.is_empty(), "{few:?}");
 }

@@ -19,21 +19,20 @@
 //! M, K and δ are only looked at where a result is not within 1e-13 of itself. K stands for the size of
 //! the adjoints that cancel in a gradient, whose noise does not become smaller by cancelling.
 //!
-//! A case is **unsure** where a nudge, of 1e-9 or of a few last bits, moves the result by more than a
-//! ten-thousandth: a tie, a bound or a test for 0 is decided by the last bits, and there is nothing to
-//! compare. Equal numbers are
+//! A case is **unsure** where the nudge moves the result by more than a ten-thousandth, or where a nudge
+//! by a few last bits moves it by more than it may differ: a tie, a bound or a test for 0 is decided by
+//! the last bits, and there is nothing to compare. Equal numbers are
 //! nudged equally, so that ties of equal cells stay ties and are compared.
 
-use lossfold::{Aggregate, Error, Float, Trace};
+use lossfold::{Error, Float, Trace};
 use ndarray::{ArrayD, Dimension};
 
 use super::build::{memory, seen, seen_mut};
-use super::{Case, Container, Lies, Link, Target};
+use super::nudge::NUDGE;
+use super::{Case, Lies};
 
 /// The error of an intermediate value, relative to the largest.
 const ROUNDING: f64 = 1e-13;
-/// How far numbers are nudged.
-const NUDGE: f64 = 1e-9;
 /// A result that the nudge moves by more is decided by the last bits.
 const JUMP: f64 = 1e-4;
 
@@ -188,7 +187,8 @@ pub fn same_words(one: &str, other: &str) -> bool {
     let (one, other) = (words(one), words(other));
     one.len() == other.len()
         && one.iter().zip(&other).all(|(a, b)| {
-            let close = |a: f64, b: f64| near(a, b, 1e-9 * a.abs());
+            // Above the nudge, below any number that differs on purpose.
+            let close = |a: f64, b: f64| near(a, b, 1e-7 * a.abs());
             a == b || a.parse().is_ok_and(|a| b.parse().is_ok_and(|b| close(a, b)))
         })
 }
@@ -200,19 +200,20 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
     let here = match reference(&base) {
         Ok(here) => here,
         Err(error) => {
-            let sure = !at_bound(&error)
-                && nudges(case).all(|said| said.is_err_and(|e| e.kind() == error.kind()));
-            return sure
-                .then_some((Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 }, true));
+            let slack = Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 };
+            let same = |said: Said| difference(&Err(error.clone()), &said, slack).is_none();
+            return (!at_bound(&error) && nudges(case).all(same)).then_some((slack, true));
         }
     };
     let gradient = here.gradient.as_ref()?;
-    let (mut moved, mut gradient_moved) = (0.0_f64, 0.0_f64);
-    for other in nudges(case) {
+    // How far the value and the gradient move, by 1e-9 and by a few last bits.
+    let (mut far, mut bits) = ([0.0_f64; 2], [0.0_f64; 2]);
+    for (by, other) in NUDGES.into_iter().zip(nudges(case)) {
         let other = other.ok()?;
-        moved = moved.max(distance(here.value, other.value));
+        let moved = if by.abs() == 1.0 { &mut far } else { &mut bits };
+        moved[0] = moved[0].max(distance(here.value, other.value));
         for (&a, &b) in gradient.iter().zip(other.gradient.iter().flatten()) {
-            gradient_moved = gradient_moved.max(distance(a, b));
+            moved[1] = moved[1].max(distance(a, b));
         }
     }
     let trace = base.with_batch::<f64, _>(|batch| base.loss().trace(batch)).ok()?;
@@ -220,23 +221,27 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
     let size = largest(fields.chain([here.value])).max(1.0);
     let divisors = trace.nodes.iter().flat_map(|node| node.divisor.iter().flatten().copied());
     let least = divisors.map(f64::abs).filter(|&d| d > 0.0).fold(1.0, f64::min);
-    if moved > JUMP * size || at_edge(&trace, size) {
-        return None;
-    }
-    let noise = ROUNDING * size / least;
     let steepest = largest(gradient.iter().copied());
+    let noise = ROUNDING * size / least;
     let slack = Slack {
         epsilon: epsilon(case),
-        value: ROUNDING * size + ROUNDING / NUDGE * moved,
-        gradient: noise + ROUNDING / NUDGE * gradient_moved,
+        value: ROUNDING * size + ROUNDING / NUDGE * far[0],
+        gradient: noise + ROUNDING / NUDGE * far[1],
     };
-    Some((slack, gradient_moved <= JUMP * steepest || gradient_moved <= noise))
+    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size) {
+        return None;
+    }
+    let smooth = far[1] <= (JUMP * steepest).max(noise) && bits[1] <= slack.gradient;
+    Some((slack, smooth))
 }
 
-/// What the reference says about the nudged case: by 1e-9 both ways, and by a few last bits, which
-/// also part what 1e-9 moved alike by chance.
+/// How far a case is nudged: by 1e-9 both ways, and by a few last bits, which also part what 1e-9
+/// moved alike by chance.
+const NUDGES: [f64; 7] = [1.0, -1.0, 1e-6, -1e-6, 2e-6, -3e-6, 5e-6];
+
+/// What the reference says about the nudged case.
 fn nudges(case: &Case) -> impl Iterator<Item = Said> {
-    [1.0, -1.0, 1e-6, -1e-6, 2e-6, -3e-6, 5e-6].into_iter().map(|by| reference(&case.nudged(by)))
+    NUDGES.into_iter().map(|by| reference(&case.nudged(by)))
 }
 
 /// Whether an error is about a value that is below 0 by rounding.
@@ -275,62 +280,4 @@ fn at_edge(trace: &Trace, size: f64) -> bool {
         before = Some(node);
     }
     edge
-}
-
-/// A number in [0.5, 1.5) that stands for a number, and is the same for the same.
-fn mixed(x: f64) -> f64 {
-    let mixed = x.abs().to_bits().wrapping_add(0x9e37_79b9).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    0.5 + (mixed >> 40) as f64 / f64::from(1 << 24)
-}
-
-/// A number moved by about [`NUDGE`]: x and 1 - x inside (0, 1), x and -x elsewhere, move alike. In a
-/// domain of [0, 1] its ends stay where they are.
-fn nudge(x: f64, sign: f64, ends: bool) -> f64 {
-    let step = |by: f64| sign * NUDGE * by;
-    if !x.is_finite() || ends && (x == 0.0 || x == 1.0) {
-        x
-    } else if x > 0.0 && x < 1.0 {
-        let inner = x.min(1.0 - x);
-        // A multiple of 2^-52, so that x and 1 - x move by the same to the last bit.
-        let unit = f64::EPSILON;
-        let by = (step(inner * mixed(inner)) / unit).round() * unit;
-        if x > 0.5 { x - by } else { x + by }
-    } else {
-        x + step(x.abs().max(1.0) * mixed(x)).copysign(if x < 0.0 { -sign } else { sign })
-    }
-}
-
-impl Case {
-    /// The case in f64, its numbers and the shares of its quantiles moved by about [`NUDGE`].
-    pub fn nudged(&self, sign: f64) -> Self {
-        let mut case = self.clone();
-        case.single = false;
-        let logits = |&(activation, _): &_| {
-            use lossfold::Activation::{Identity, Sigmoid, Softmax};
-            matches!(activation, Identity | Sigmoid | Softmax)
-        };
-        // A score of `normalize` may be 0, and a probability 0 or 1.
-        let ends = !case.chain.activations().iter().all(logits);
-        case.prediction.mapv_inplace(|x| nudge(x, sign, ends));
-        if let Target::Dense(container, target) = &mut case.target {
-            *container = Container::F64;
-            target.mapv_inplace(|t| nudge(t, sign, true));
-        }
-        for weights in [&mut case.map.2, &mut case.image] {
-            weights.mapv_inplace(|w| w * (1.0 + sign * NUDGE * (mixed(w) - 1.0)));
-        }
-        case.map.1 = Container::F64;
-        case.chain.each(&mut |chain| {
-            for link in &mut chain.links {
-                if let Link::Step(step) = link
-                    && let Aggregate::Quantile(q) = &mut step.aggregate
-                    && *q > 0.0
-                    && *q < 1.0
-                {
-                    *q += sign * NUDGE;
-                }
-            }
-        });
-        case
-    }
 }

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::draw::{MOST_CLASSES, axes, chain, empty, number, step};
-use super::fit::{Frame, fit};
+use super::fit::fit;
+use super::frame::Frame;
 use super::{Case, Chain, Container, Integer, Lies, Target, extents, shape_per};
 
 /// The most cells of a case: 4 classes, 4 images, 9 pixels.

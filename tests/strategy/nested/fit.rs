@@ -1,19 +1,10 @@
 //! Makes a drawn expression one that can be carried out, by repair: a step goes over axes that are
 //! there, an option stands where it belongs, the terms of a sum carry the same weights.
 
-use lossfold::{Aggregate, Axes, Axis, Empty, Extents, Map, Over, Step, Weight};
+use lossfold::{Aggregate, Axes, Axis, Empty, Map, Over, Step, Weight};
 
+use super::frame::Frame;
 use super::{Chain, Element, Head, Link, Logs, Region, Repair};
-
-/// What of a batch an expression has to fit to.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame {
-    pub extents: Extents,
-    pub map: Axes,
-    pub mask: Axes,
-    /// Whether the labels have one that is ignored, which is a weight on every source.
-    pub ignores: bool,
-}
 
 /// What a part looks like from outside.
 struct Outline {
@@ -51,34 +42,6 @@ pub fn fit(chain: Chain, last: Step, wanted: Axes, frame: Frame) -> Chain {
         step.carry |= carry && can;
     }
     chain
-}
-
-impl Frame {
-    fn axes(&self, weight: &Weight) -> Axes {
-        match weight {
-            Weight::Class(_) => Axis::Class.into(),
-            Weight::Target(_) => [Axis::Pixel, Axis::Image].into(),
-            Weight::Image => Axis::Image.into(),
-            Weight::Map => self.map,
-            Weight::Mask => self.mask,
-            Weight::Presence { over } | Weight::Volume { over, .. } => Axes::ALL.without(*over),
-            _ => Axes::ALL,
-        }
-    }
-
-    /// The weight with as many numbers as there are classes.
-    fn weight(&self, weight: Weight) -> Weight {
-        let cut = |list: Vec<f64>| list[..self.extents.class].to_vec();
-        match weight {
-            Weight::Class(list) => Weight::Class(cut(list)),
-            Weight::Target(list) => Weight::Target(cut(list)),
-            weight => weight,
-        }
-    }
-
-    fn all_classes(&self) -> Vec<usize> {
-        (0..self.extents.class).collect()
-    }
 }
 
 impl Fitting {

@@ -9,6 +9,8 @@ pub mod compare;
 pub mod data;
 pub mod draw;
 pub mod fit;
+pub mod frame;
+pub mod nudge;
 pub mod offend;
 
 use std::fmt;
