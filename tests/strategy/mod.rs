@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub mod build;
+pub mod nested;
 pub mod oracle;
 pub mod random;
 

@@ -1,0 +1,283 @@
+//! When two results of a case are the same.
+//!
+//! Both engines compute in f64 and round the result to the element type F of the prediction, so they
+//! may differ by what rounding does, and by no more. With u = 2^-53, a case has at most 144 cells and
+//! about ten nodes in a row. A plain sum of n terms is off by at most n u Σ|x|, 1.6e-14 of its size;
+//! an elementary function by a few u. So every intermediate value is off by less than
+//! [`ROUNDING`] = 1e-13 of the largest intermediate value M, unless a node magnifies the error.
+//!
+//! How much the nodes magnify is measured instead of assumed: the reference is evaluated on data that
+//! are nudged by a relative [`NUDGE`] = 1e-9, both ways. Where that moves the result by δ, a relative
+//! error of 1e-13 moves it by about δ · 1e-13 / 1e-9 (to first order, which is checked by δ being
+//! small). A result may thus differ by
+//!
+//! ```text
+//! value:    eps_F |v| + 1e-13 max(1, M) + 1e-4 δ
+//! gradient: eps_F |g| + 1e-13 max(max|g|, K) + 1e-4 δ, K = max(1, M) / min(1, smallest divisor)
+//! ```
+//!
+//! M, K and δ are only looked at where a result is not within 1e-13 of itself. K stands for the size of
+//! the adjoints that cancel in a gradient, whose noise does not become smaller by cancelling.
+//!
+//! A case is **unsure** where the nudge moves the result by more than a ten-thousandth, or where a nudge
+//! by a few last bits moves it by more than it may differ: a tie, a bound or a test for 0 is decided by
+//! the last bits, and there is nothing to compare. Equal numbers are
+//! nudged equally, so that ties of equal cells stay ties and are compared.
+
+use lossfold::{Error, Float, Trace};
+use ndarray::{ArrayD, Dimension};
+
+use super::build::{memory, seen, seen_mut};
+use super::nudge::NUDGE;
+use super::{Case, Lies};
+
+/// The error of an intermediate value, relative to the largest.
+const ROUNDING: f64 = 1e-13;
+/// A result that the nudge moves by more is decided by the last bits.
+const JUMP: f64 = 1e-4;
+
+/// A value, and a gradient where one was asked for, in f64.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub value: f64,
+    pub gradient: Option<ArrayD<f64>>,
+}
+
+/// What an engine says about a case.
+pub type Said = Result<Outcome, Error>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Same,
+    /// Nothing can be said: the last bits decide.
+    Unsure,
+    Differs(String),
+}
+
+fn outcome<F: Float>((value, gradient): (F, ArrayD<F>)) -> Outcome {
+    Outcome { value: value.into(), gradient: Some(gradient.mapv(Into::into)) }
+}
+
+/// What the reference says.
+pub fn reference(case: &Case) -> Said {
+    fn of<F: Float>(case: &Case) -> Said {
+        let loss = case.loss();
+        case.with_batch::<F, _>(|batch| loss.reference().value_and_gradient(batch)).map(outcome)
+    }
+    if case.single { of::<f32>(case) } else { of::<f64>(case) }
+}
+
+/// What the engine says, in each of the three ways to ask it.
+///
+/// # Panics
+///
+/// If a buffer is changed where the gradient is not, or by an error.
+pub fn engine(case: &Case) -> [(&'static str, Said); 3] {
+    fn of<F: Float>(case: &Case) -> [(&'static str, Said); 3] {
+        let loss = case.loss();
+        case.with_batch::<F, _>(|batch| {
+            let value = loss.value(batch);
+            let both = loss.value_and_gradient(batch);
+            let lies = case.lies[0];
+            let filler = F::narrow(7.5);
+            let before = ArrayD::from_elem(case.prediction.raw_dim(), filler);
+            let mut buffer = memory(&before, lies, filler);
+            let into = loss.value_and_gradient_into(batch, &mut seen_mut(&mut buffer, lies));
+            let gradient = seen(&buffer, lies).to_owned();
+            if into.is_err() {
+                assert_eq!(gradient, before, "an error leaves the buffer as it was");
+            }
+            if lies == Lies::Wide {
+                seen_mut(&mut buffer, lies).fill(filler);
+                assert!(buffer.iter().all(|&x| x == filler), "only the gradient is written");
+            }
+            [
+                ("value", value.map(|value| Outcome { value: value.into(), gradient: None })),
+                ("value_and_gradient", both.map(outcome)),
+                ("value_and_gradient_into", into.map(|value| outcome((value, gradient)))),
+            ]
+        })
+    }
+    if case.single { of::<f32>(case) } else { of::<f64>(case) }
+}
+
+/// Whether `found` is `expected`, the reference's word on the case, up to rounding.
+pub fn verdict(case: &Case, expected: &Said, found: &Said) -> Verdict {
+    let slack = Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 };
+    if difference(expected, found, slack).is_none() {
+        return Verdict::Same;
+    }
+    match slack_of(case) {
+        None => Verdict::Unsure,
+        Some((slack, smooth)) => match difference(expected, found, slack) {
+            None => Verdict::Same,
+            // Values are continuous at a tie, and compared there; gradients are not.
+            Some((true, _)) if !smooth => Verdict::Unsure,
+            Some((_, why)) => Verdict::Differs(why),
+        },
+    }
+}
+
+/// Whether a case, and whether its gradient, is decided by the last bits.
+pub fn unsure(case: &Case) -> (bool, bool) {
+    slack_of(case).map_or((true, true), |(_, smooth)| (false, !smooth))
+}
+
+fn epsilon(case: &Case) -> f64 {
+    if case.single { f64::from(f32::EPSILON) } else { f64::EPSILON }
+}
+
+/// How far results may lie from each other.
+#[derive(Clone, Copy, Debug)]
+struct Slack {
+    epsilon: f64,
+    value: f64,
+    gradient: f64,
+}
+
+/// Whether two numbers agree: two NaN do, and two infinities of one sign.
+fn near(a: f64, b: f64, slack: f64) -> bool {
+    a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= slack
+}
+
+fn largest(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers.into_iter().map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max)
+}
+
+/// How two results differ, and whether only in their gradients.
+fn difference(expected: &Said, found: &Said, slack: Slack) -> Option<(bool, String)> {
+    let (expected, found) = match (expected, found) {
+        (Ok(expected), Ok(found)) => (expected, found),
+        (Err(expected), Err(found)) => {
+            let same = expected.kind() == found.kind()
+                && same_words(&expected.to_string(), &found.to_string());
+            return (!same).then(|| (false, format!("expected `{expected}`, found `{found}`")));
+        }
+        _ => return Some((false, format!("expected {expected:?}, found {found:?}"))),
+    };
+    // The narrowest number of F is a slack of its own, and far below all others.
+    let narrowest = 2e-45;
+    let allowed = (slack.epsilon + ROUNDING) * expected.value.abs() + slack.value + narrowest;
+    if !near(expected.value, found.value, allowed) {
+        let text = format!("value: expected {}, found {}", expected.value, found.value);
+        return Some((false, format!("{text}, allowed {allowed:e}")));
+    }
+    let (Some(expected), Some(found)) = (&expected.gradient, &found.gradient) else { return None };
+    if expected.shape() != found.shape() {
+        return Some((false, "the gradient has another shape".into()));
+    }
+    let common = ROUNDING * largest(expected.iter().copied()) + slack.gradient + narrowest;
+    expected.indexed_iter().find_map(|(index, &expected)| {
+        let (found, allowed) = (found[&index], slack.epsilon * expected.abs() + common);
+        (!near(expected, found, allowed)).then(|| {
+            let index = index.slice().to_vec();
+            let text = format!("gradient{index:?}: expected {expected}, found {found}");
+            (true, format!("{text}, allowed {allowed:e}"))
+        })
+    })
+}
+
+/// Whether two messages are the same but for the last digits of their numbers.
+pub fn same_words(one: &str, other: &str) -> bool {
+    let words = |text: &'_ str| -> Vec<String> {
+        text.split(|c: char| c.is_whitespace() || ",:`[];()=".contains(c))
+            .map(str::to_owned)
+            .collect()
+    };
+    let (one, other) = (words(one), words(other));
+    one.len() == other.len()
+        && one.iter().zip(&other).all(|(a, b)| {
+            // Above the nudge, below any number that differs on purpose.
+            let close = |a: f64, b: f64| near(a, b, 1e-7 * a.abs());
+            a == b || a.parse().is_ok_and(|a| b.parse().is_ok_and(|b| close(a, b)))
+        })
+}
+
+/// How far a correct result may lie from the reference's, and whether its gradient can be compared;
+/// none where the last bits decide the value or whether there is one.
+fn slack_of(case: &Case) -> Option<(Slack, bool)> {
+    let base = case.nudged(0.0);
+    let here = match reference(&base) {
+        Ok(here) => here,
+        Err(error) => {
+            let slack = Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 };
+            let same = |said: Said| difference(&Err(error.clone()), &said, slack).is_none();
+            return (!at_bound(&error) && nudges(case).all(same)).then_some((slack, true));
+        }
+    };
+    let gradient = here.gradient.as_ref()?;
+    // How far the value and the gradient move, by 1e-9 and by a few last bits.
+    let (mut far, mut bits) = ([0.0_f64; 2], [0.0_f64; 2]);
+    for (by, other) in NUDGES.into_iter().zip(nudges(case)) {
+        let other = other.ok()?;
+        let moved = if by.abs() == 1.0 { &mut far } else { &mut bits };
+        moved[0] = moved[0].max(distance(here.value, other.value));
+        for (&a, &b) in gradient.iter().zip(other.gradient.iter().flatten()) {
+            moved[1] = moved[1].max(distance(a, b));
+        }
+    }
+    let trace = base.with_batch::<f64, _>(|batch| base.loss().trace(batch)).ok()?;
+    let fields = trace.nodes.iter().flat_map(|node| node.field.values().to_owned());
+    let size = largest(fields.chain([here.value])).max(1.0);
+    let divisors = trace.nodes.iter().flat_map(|node| node.divisor.iter().flatten().copied());
+    let least = divisors.map(f64::abs).filter(|&d| d > 0.0).fold(1.0, f64::min);
+    let steepest = largest(gradient.iter().copied());
+    let noise = ROUNDING * size / least;
+    let slack = Slack {
+        epsilon: epsilon(case),
+        value: ROUNDING * size + ROUNDING / NUDGE * far[0],
+        gradient: noise + ROUNDING / NUDGE * far[1],
+    };
+    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size) {
+        return None;
+    }
+    let smooth = far[1] <= (JUMP * steepest).max(noise) && bits[1] <= slack.gradient;
+    Some((slack, smooth))
+}
+
+/// How far a case is nudged: by 1e-9 both ways, and by a few last bits, which also part what 1e-9
+/// moved alike by chance.
+const NUDGES: [f64; 7] = [1.0, -1.0, 1e-6, -1e-6, 2e-6, -3e-6, 5e-6];
+
+/// What the reference says about the nudged case.
+fn nudges(case: &Case) -> impl Iterator<Item = Said> {
+    NUDGES.into_iter().map(|by| reference(&case.nudged(by)))
+}
+
+/// Whether an error is about a value that is below 0 by rounding.
+fn at_bound(error: &Error) -> bool {
+    let words = error.to_string();
+    let numbers = words.split(' ').filter_map(|word| word.trim_end_matches(',').parse().ok());
+    words.ends_with("at least 0") && numbers.into_iter().any(|x: f64| x < 0.0 && x > -1e-10)
+}
+
+fn distance(a: f64, b: f64) -> f64 {
+    if near(a, b, 0.0) {
+        0.0
+    } else if (a - b).is_nan() {
+        f64::INFINITY
+    } else {
+        (a - b).abs()
+    }
+}
+
+/// Whether a map, a power or a quotient meets a value that is 0 but for rounding: what is below 0 is
+/// an error, and roots are steep at 0. A 0 counts only where something was taken from something.
+fn at_edge(trace: &Trace, size: f64) -> bool {
+    let mut taken = false;
+    let mut edge = false;
+    let mut before: Option<&lossfold::Traced> = None;
+    for node in &trace.nodes {
+        let is = |names: &[&str]| names.iter().any(|name| node.step.starts_with(name));
+        let tiny = |&x: &f64| x.abs() < ROUNDING * 10.0 * size && (x != 0.0 || taken);
+        if is(&["map(", "power("]) {
+            edge |= before.is_some_and(|input| input.field.values().iter().any(tiny));
+        }
+        if is(&["quotient", "dice", "jaccard", "tversky"]) {
+            edge |= node.divisor.iter().flatten().any(|x| *x != 0.0 && tiny(x));
+        }
+        taken |= is(&["sum of", "dice", "jaccard", "tversky", "missed"]);
+        before = Some(node);
+    }
+    edge
+}
