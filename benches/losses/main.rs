@@ -150,7 +150,7 @@ fn measure(
     let mut buffer = LazyCell::new(|| Array4::zeros(arrays.prediction.raw_dim()));
     time("gradient_into", &mut |batch| row.engine.gradient_into(&loss, batch, &mut buffer));
     let fresh = ["bce_sigmoid", "weighted_bce_dice"].contains(&workload.name);
-    if fresh && row.engine == Engine::Fused && row.layout == "nhwc" {
+    if fresh && (row.engine, row.layout, row.target) == (Engine::Fused, "nhwc", "f32") {
         time("gradient_fresh", &mut |batch| {
             let (value, gradient) = row.engine.gradient(&loss, batch)?;
             black_box(gradient);
@@ -209,10 +209,15 @@ fn main() {
         for (layout, target) in
             ["f32", "u8", "labels"][..targets].iter().flat_map(|&t| [("nhwc", t), ("nchw", t)])
         {
+            if !measured && (layout, target) == ("nhwc", "f32") {
+                continue; // the small row
+            }
             let row = Row { engine: Engine::Fused, layout, target, data, size: *size };
             measure(&mut criterion, &times, workload, row, &|| *expected);
         }
     }
     criterion.final_summary();
-    times.print();
+    if measured {
+        times.print();
+    }
 }

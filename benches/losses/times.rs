@@ -41,11 +41,11 @@ impl Times {
                 continue;
             };
             if let Some((fused, reference, ratio)) = title.take() {
-                println!("\n{:64} {fused:>10} {reference:>14} {ratio:>18}", "median per call");
+                println!("\n{:72} {fused:>10} {reference:>14} {ratio:>18}", "median per call");
             }
             let ratio = fused / reference;
             let (fused, reference) = (1e3 * fused, 1e3 * reference);
-            println!("{id:64} {fused:10.3} {reference:14.3} {ratio:18.4}");
+            println!("{id:72} {fused:10.3} {reference:14.3} {ratio:18.4}");
         }
     }
 }

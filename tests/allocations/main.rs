@@ -102,7 +102,7 @@ fn measured(
 
 fn assert_none(expected: &str, found: &[String]) {
     let some = found.iter().take(8).map(String::as_str).collect::<Vec<_>>().join("\n  ");
-    assert!(found.is_empty(), "expected {expected}, found otherwise {}x:\n  {some}", found.len());
+    assert!(found.is_empty(), "expected {expected}, not so {} times:\n  {some}", found.len());
 }
 
 fn assert_small(arrays: &Arrays, rows: Vec<(String, Bytes)>) {
@@ -119,7 +119,7 @@ fn assert_small(arrays: &Arrays, rows: Vec<(String, Bytes)>) {
 fn a_value_copies_nothing() {
     let _alone = alone();
     let arrays = Arrays::new(SHAPE);
-    assert_small(&arrays, measured(&arrays, |loss, batch| loss.value(batch)));
+    assert_small(&arrays, measured(&arrays, Loss::value));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_is_held_does_not_grow_with_images_or_pixels() {
     let peaks = |shape| {
         let arrays = Arrays::new(shape);
         let mut buffer = Array4::zeros(arrays.prediction.raw_dim());
-        let mut rows = measured(&arrays, |loss, batch| loss.value(batch));
+        let mut rows = measured(&arrays, Loss::value);
         rows.extend(measured(&arrays, |loss, batch| {
             loss.value_and_gradient_into(batch, &mut buffer)
         }));
@@ -189,10 +189,10 @@ fn a_copy_on_any_thread_is_counted() {
     assert!(close(copy.peak, elements) && close(copy.total, elements), "{copy:?}");
 
     let twice = || (0..2).for_each(|_| drop(black_box(arrays.bytes.to_owned())));
-    let (_, freed) = allocated(twice);
+    let ((), freed) = allocated(twice);
     assert!(close(freed.peak, elements) && close(freed.total, 2 * elements), "{freed:?}");
 
-    let (_, elsewhere) =
+    let ((), elsewhere) =
         allocated(|| std::thread::scope(|scope| scope.spawn(twice).join().expect("it ran")));
     assert!(close(elsewhere.peak, elements), "{elsewhere:?}");
     assert!(close(elsewhere.total, 2 * elements), "{elsewhere:?}");
