@@ -43,7 +43,10 @@ proptest! {
 
     #[test]
     fn the_engine_agrees_with_the_reference(case in case()) {
-        prop_assume!(compared(&case)?);
+        let all_refuse = || engine(&case).iter().all(|(_, said)| said.is_err());
+        if reference(&case).is_ok() || !all_refuse() {
+            prop_assume!(compared(&case)?);
+        }
     }
 
     #[test]
@@ -53,8 +56,15 @@ proptest! {
         spot in any::<prop::sample::Index>(),
     ) {
         let spot = spot.index(1 << 16);
-        if let Some((case, _)) = case.offended(offender, spot) {
-            prop_assume!(compared(&case)?);
+        if let Some((offended, words)) = case.offended(offender, spot) {
+            let names_it = |said: &Said| match said {
+                Ok(_) => true,
+                Err(error) => error.to_string().starts_with(&words),
+            };
+            // Of several things that are wrong, any may be named.
+            if reference(&case).is_ok() && names_it(&reference(&offended)) {
+                prop_assume!(compared(&offended)?);
+            }
         }
     }
 
@@ -83,6 +93,22 @@ proptest! {
 fn drawn(count: usize) -> impl Iterator<Item = Case> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(move |_| case().new_tree(&mut runner).expect("a case").current())
+}
+
+#[test]
+fn most_errors_are_the_same() {
+    // Where several things are wrong with a case, each engine names the one that it meets first.
+    let (mut same, mut all) = (0, 0);
+    for case in drawn(4000) {
+        let expected = reference(&case);
+        if expected.is_err() {
+            all += 1;
+            let said = engine(&case);
+            let differs = |said: &Said| verdict(&case, &expected, said) != Verdict::Same;
+            same += usize::from(!said.iter().any(|(_, said)| differs(said)));
+        }
+    }
+    assert!(same * 100 > all * 97 && all > 400, "{same} of {all}");
 }
 
 #[test]

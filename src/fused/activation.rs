@@ -2,7 +2,7 @@
 
 use crate::element::Activation;
 
-use super::grid::Grid;
+use super::grid::{Grid, Shape, product};
 
 /// A prediction after its activation.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Activated {
             Activation::Sigmoid => Self::sigmoid(x),
             Activation::Softmax => Self::softmax(x),
             Activation::Normalize => {
-                let totals = x.clone().gather(super::grid::Shape { class: 1, ..x.shape });
+                let totals = x.clone().gather(Shape { class: 1, ..x.shape });
                 let mut p = x.clone();
                 p.join(&totals, |x, total| *x /= total);
                 Self::of_probability(activation, p, Some(totals))
@@ -78,7 +78,7 @@ impl Activated {
         let shape = x.shape;
         let zeros = || Grid::zeros(shape);
         let (mut p, mut q, mut ln_p, mut ln_q) = (zeros(), zeros(), zeros(), zeros());
-        let per_pixel = super::grid::Shape { class: 1, ..shape };
+        let per_pixel = Shape { class: 1, ..shape };
         let (mut leading, mut others) = (Grid::zeros(per_pixel), zeros());
         let size = shape.image * shape.pixel;
         for pixel in 0..if shape.class == 0 { 0 } else { size } {
@@ -120,6 +120,20 @@ impl Activated {
         }
     }
 
+    /// p - t; where 1 - p has digits of its own, as p (1 - t) - t (1 - p).
+    pub(super) fn error(&self, target: &Grid) -> Grid {
+        let mut error = self.p.clone();
+        if matches!(self.activation, Activation::Sigmoid | Activation::Softmax) {
+            let mut of_q = self.q.clone();
+            of_q.join(target, |q, t| *q *= t);
+            error.join(target, |p, t| *p *= 1.0 - t);
+            error.join(&of_q, |p, q| *p -= q);
+        } else {
+            error.join(target, |p, t| *p -= t);
+        }
+        error
+    }
+
     /// Adds to `gradient` what `slope`, times `adjoint` per cell, means for the prediction. A slope
     /// of 0 adds nothing, whatever it is multiplied by.
     pub(super) fn pull(&self, slope: &Slope, adjoint: &Grid, gradient: &mut Grid) {
@@ -141,18 +155,7 @@ impl Activated {
                 gradient.add(&b.times(&self.p).map(|x| -x));
             }
             (Activation::Softmax, slope) => self.pull_softmax(slope, gradient),
-            (Activation::Normalize, slope) => {
-                let s = self.of_p(slope);
-                let shifted = s.clone().times(&self.p);
-                let shift = shifted.gather(super::grid::Shape { class: 1, ..s.shape });
-                let mut of_x = s;
-                of_x.join(&shift, |s, shift| *s -= shift);
-                if let Some(totals) = &self.totals {
-                    // A pixel that nothing reads may have scores that sum to 0.
-                    of_x.join(totals, |s, total| *s = if *s == 0.0 { 0.0 } else { *s / total });
-                }
-                gradient.add(&of_x);
-            }
+            (Activation::Normalize, slope) => self.pull_normalize(&self.of_p(slope), gradient),
         }
     }
 
@@ -169,45 +172,96 @@ impl Activated {
         }
     }
 
-    fn pull_softmax(&self, slope: Slope, gradient: &mut Grid) {
-        let Some((leading, others)) = &self.others else { return };
+    /// dp_c / dx_k = (1 - p_c) / total for k = c, and -p_c / total for another k.
+    fn pull_normalize(&self, slope: &Grid, gradient: &mut Grid) {
+        let Some(totals) = &self.totals else { return };
         let shape = self.p.shape;
         let size = shape.image * shape.pixel;
-        let zeros = |grid: &Grid| Grid::zeros(grid.shape);
+        let mut others = Others::new(shape.class);
+        for pixel in 0..size {
+            let at = |class: usize| class * size + pixel;
+            let shares = (0..shape.class).map(|c| product(slope.cells[at(c)], self.p.cells[at(c)]));
+            others.fill(shares);
+            for class in 0..shape.class {
+                let own = product(slope.cells[at(class)], self.q.cells[at(class)]);
+                let change = own - others.of(class);
+                // A pixel that nothing reads may have scores that sum to 0.
+                if change != 0.0 {
+                    gradient.cells[at(class)] += change / totals.cells[pixel];
+                }
+            }
+        }
+    }
+
+    fn pull_softmax(&self, slope: Slope, gradient: &mut Grid) {
+        let Some((leading, rest_alone)) = &self.others else { return };
+        let shape = self.p.shape;
+        let size = shape.image * shape.pixel;
         // With respect to ln p, where a slope with respect to p is p times as much.
         let (a, b) = match slope {
             Slope::Probability(s) => {
-                let none = zeros(&s);
+                let none = Grid::zeros(s.shape);
                 (s.times(&self.p), none)
             }
             Slope::Logarithms(a, b) => (a, b),
         };
-        for pixel in 0..if shape.class == 0 { 0 } else { size } {
+        let (mut other_a, mut other_ratios) = (Others::new(shape.class), Others::new(shape.class));
+        for pixel in 0..size {
             let at = |class: usize| class * size + pixel;
+            // Where nothing comes back nothing is read, not even p.
+            if (0..shape.class).all(|class| a.cells[at(class)] == 0.0 && b.cells[at(class)] == 0.0) {
+                continue;
+            }
             let lead = (0..shape.class).find(|&class| class as f64 == leading.cells[pixel]);
             let lead = lead.unwrap_or(0);
-            let total: f64 = (0..shape.class).map(|class| a.cells[at(class)]).sum();
-            // d ln q_c / dx_k = p_c p_k / q_c for k other than c, and -p_c for c itself.
+            // d ln q_c / dx_k = p_c p_k / q_c for k other than c, and -p_c for c itself. Where c leads,
+            // p_k / q_c is the softmax of the others among themselves.
+            let with_p = |class: usize| product(b.cells[at(class)], self.p.cells[at(class)]);
             let ratio = |class: usize| {
-                let cell = at(class);
-                let b = b.cells[cell];
-                if b == 0.0 { 0.0 } else { b * self.p.cells[cell] / self.q.cells[cell] }
+                let b = with_p(class);
+                if class == lead || b == 0.0 { 0.0 } else { b / self.q.cells[at(class)] }
             };
-            let ratios: f64 =
-                (0..shape.class).filter(|&class| class != lead).map(ratio).sum();
-            let from_lead = if b.cells[at(lead)] == 0.0 { 0.0 } else { b.cells[at(lead)] * self.p.cells[at(lead)] };
+            other_a.fill((0..shape.class).map(|class| a.cells[at(class)]));
+            other_ratios.fill((0..shape.class).map(ratio));
             for class in 0..shape.class {
                 let cell = at(class);
                 let (p, q) = (self.p.cells[cell], self.q.cells[cell]);
-                let own = a.cells[cell];
-                let mut slope = own * q - p * (total - own) - b.cells[cell] * p;
-                if class == lead {
-                    slope += p * ratios;
-                } else {
-                    slope += p * (ratios - ratio(class)) + from_lead * others.cells[cell];
-                }
-                gradient.cells[cell] += slope;
+                let from_lead =
+                    if class == lead { 0.0 } else { product(with_p(lead), rest_alone.cells[cell]) };
+                gradient.cells[cell] += product(a.cells[cell], q) - product(p, other_a.of(class))
+                    - with_p(class)
+                    + product(p, other_ratios.of(class))
+                    + from_lead;
             }
         }
+    }
+}
+
+/// The sum of all numbers but one, for each: nothing is taken from a total, so nothing cancels.
+struct Others {
+    before: Vec<f64>,
+    after: Vec<f64>,
+}
+
+impl Others {
+    fn new(count: usize) -> Self {
+        Self { before: vec![0.0; count], after: vec![0.0; count] }
+    }
+
+    fn fill(&mut self, numbers: impl DoubleEndedIterator<Item = f64> + Clone) {
+        let sums = |into: &mut [f64], numbers: &mut dyn Iterator<Item = f64>, order: &mut dyn Iterator<Item = usize>| {
+            let mut total = 0.0;
+            for (place, number) in order.zip(numbers) {
+                into[place] = total;
+                total += number;
+            }
+        };
+        let count = self.before.len();
+        sums(&mut self.before, &mut numbers.clone(), &mut (0..count));
+        sums(&mut self.after, &mut numbers.rev(), &mut (0..count).rev());
+    }
+
+    fn of(&self, place: usize) -> f64 {
+        self.before[place] + self.after[place]
     }
 }

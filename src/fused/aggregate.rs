@@ -1,6 +1,6 @@
 //! The aggregates that are no sums: what each makes of a group, and its derivatives.
 
-use crate::axis::Axis;
+use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reduction::{Aggregate, Step};
 
@@ -111,9 +111,11 @@ pub(super) fn take(
     let mut field = Field::known(value, waiting);
     if step.carry {
         field.carry(spot.axes, aggregated.divisor.clone(), aggregated.depends.is_some());
-    } else if counted.cells.contains(&0.0) {
-        let touched = consumed.iter().fold(crate::axis::Axes::NONE, |all, w| all.with(w.axes));
-        field.skip(touched.without(over), counted);
+    } else {
+        let touched = consumed.iter().fold(Axes::NONE, |all, w| all.with(w.axes));
+        if step.can_skip() && (!touched.is_empty() || counted.cells.contains(&0.0)) {
+            field.skip(touched.without(over), counted);
+        }
     }
     Ok((field, aggregated))
 }

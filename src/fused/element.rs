@@ -24,12 +24,13 @@ pub(super) fn values(
     };
     Ok(match element {
         Element::Bce(bce) => return cross_entropy(bce, element, activated, target, narrow),
-        Element::Squared(_) => (
-            of(&|p, t| (p - t) * (p - t)),
-            Slope::Probability(of(&|p, t| 2.0 * (p - t))),
-        ),
+        Element::Squared(_) => {
+            let error = activated.error(target);
+            (error.clone().map(|d| d * d), Slope::Probability(error.map(|d| 2.0 * d)))
+        }
         Element::Absolute(_) => {
-            (of(&|p, t| (p - t).abs()), Slope::Probability(of(&|p, t| sign(p - t))))
+            let error = activated.error(target);
+            (error.clone().map(f64::abs), Slope::Probability(error.map(sign)))
         }
         Element::Own { formula, .. } => (
             of(&|p, t| formula.value(p, t)),
@@ -96,7 +97,8 @@ fn cross_entropy(
             slope.cells[cell] = (b * p - a * q) / (p * q).max(LEAST_SLOPE);
         } else {
             let clipped = p.max(least).min(most);
-            let (over, under) = (clipped + epsilon, 1.0 - clipped + epsilon);
+            let under = if p == clipped { activated.q.cells[cell] } else { 1.0 - clipped };
+            let (over, under) = (clipped + epsilon, under + epsilon);
             value.cells[cell] = -(term(a, over.ln()) + term(b, under.ln()));
             if p == clipped {
                 slope.cells[cell] = term(b, 1.0 / under) - term(a, 1.0 / over);

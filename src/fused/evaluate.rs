@@ -1,6 +1,9 @@
 //! Forward: the field of every node, where the numbers come from a world around it: a window of the
 //! batch, or what the images left behind.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::axis::Axis;
 use crate::element::Activation;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,9 +68,14 @@ pub(super) trait World {
     fn shape(&self, spot: &Spot) -> Shape;
     fn classes(&self) -> usize;
     fn first_image(&self) -> usize;
-    fn weight(&self, named: &std::sync::Arc<Named>, rank: Rank) -> Result<Mass>;
+    fn weight(&self, named: &Arc<Named>, rank: Rank) -> Result<Mass>;
     fn given(&self, spot: &Spot) -> Option<Given<'_>>;
     fn known(&self) -> Option<&dyn Known>;
+    /// Takes down that a term is read, which is known only after the images.
+    fn read_term(&self, _: usize) {}
+    fn terms_read(&self) -> BTreeSet<usize> {
+        BTreeSet::new()
+    }
     /// The window, where cells can be read.
     fn window(&self) -> Option<&Window<'_, '_>>;
 }
@@ -98,6 +106,9 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
     let taped = |field, how| Taped { spot, field, how };
     match world.given(spot) {
         Some(Given::Term) => {
+            if live.as_ref().is_none_or(|live| live.cells.iter().any(|&live| live != 0.0)) {
+                world.read_term(spot.id);
+            }
             let scalar = Shape { class: 1, image: 1, pixel: 1 };
             let mut field = Field::known(Grid::zeros(scalar), Vec::new());
             let factors = vec![Factor::Term(spot.id)];
@@ -173,13 +184,13 @@ pub(super) fn part<'p>(
     let input = node(world, child, &below)?;
     let by = match spot.loss.node() {
         Node::Step(_, step) if step.by.is_some() => {
-            let rank = (spot.last, usize::MAX);
-            let by = spot.weights.iter().map(|by| world.weight(by, rank));
+            let by = spot.weights.iter().map(|by| world.weight(by, spot.rank(by)));
             Some(by.collect::<Result<Vec<_>>>()?)
         }
         _ => None,
     };
-    let (cut, summed) = linear::sums(spot.over, by.as_deref(), &input.field);
+    let (mut cut, summed) = linear::sums(spot.over, by.as_deref(), &input.field);
+    cut.rest.read = world.terms_read();
     Ok((cut, Sums::Step { input: Box::new(input), summed }))
 }
 
@@ -193,12 +204,12 @@ fn overlapped<'p>(
     let all: Vec<usize> = (0..window.data.extents.class).collect();
     let mut classes = all.clone();
     let mut weights: Vec<Mass> = window.kept().into_iter().collect();
-    let mut named = spot.weights.iter().enumerate();
+    let mut named = spot.weights.iter();
     for step in &overlap.steps {
         match step {
             Before::Weigh(_) => {
-                if let Some((at, named)) = named.next() {
-                    weights.push(window.weight(named, (spot.id, at))?);
+                if let Some(named) = named.next() {
+                    weights.push(window.weight(named, spot.rank(named))?);
                 }
             }
             Before::Select(list) => {
@@ -212,14 +223,18 @@ fn overlapped<'p>(
     }
     let shape = window.shape(crate::axis::Axes::ALL, classes.len());
     let live = live.as_ref().map(|live| live.spread(shape));
-    let read = both(live, super::field::mass(weights.iter(), shape).as_ref(), shape);
+    // What is counted over images has its number where that decides what is read, and 1 elsewhere.
+    let read = weights.iter().fold(live, |read, weight| {
+        let is_one = weight.deferred.is_some() && weight.grid.cells.iter().all(|&w| w != 0.0);
+        if is_one { read } else { both(read, Some(&weight.grid), shape) }
+    });
     let everywhere = match read {
         None if classes.len() == all.len() => None,
         None => Some(Grid::filled(shape, 1.0).among(&classes, all.len())),
         Some(read) => Some(read.among(&classes, all.len())),
     };
     let unit = overlap.activation != Activation::Identity;
-    let (activated, target) = window.activate(spot, overlap.activation, unit, &everywhere)?;
+    let (activated, target) = window.activate(spot, overlap.activation, unit, &everywhere, false)?;
     let cells = (activated.p.classes(&classes), target.classes(&classes));
     let (cut, overlapped) = ratio::sums(spot.over, &region.ratio, &weights, cells);
     Ok((cut, Sums::Ratio { activated, classes, overlapped }))
@@ -251,13 +266,33 @@ fn given<'p>(
 ) -> Result<Taped<'p>> {
     let mut cut = cut.clone();
     let mut terms = Vec::new();
+    cut.rest.read.iter().for_each(|&id| world.read_term(id));
     if let Some(known) = world.known() {
         let classes = if spot.over.contains(Axis::Class) { &[][..] } else { &spot.classes };
         for weight in &mut cut.rest.waiting {
             *weight = resolved(weight, known, classes)?;
         }
         for term in terms_of(spot) {
-            let taped = node(world, term, &None)?;
+            // A weight that was counted over images may leave nothing to read it.
+            let deferred = |factors: &Vec<Factor>| {
+                let of_factor = |factor: &Factor| match factor {
+                    Factor::Weight(named) => Some(Arc::clone(named)),
+                    Factor::Term(_) => None,
+                };
+                factors.iter().filter_map(of_factor).collect::<Vec<_>>()
+            };
+            let within = &spot.parts.first().map_or(&[][..], |child| &child.classes);
+            let cells = cut.sums[0].shape;
+            let mut weighed = false;
+            for factors in cut.rest.factors.iter().filter(|f| f.contains(&Factor::Term(term.id))) {
+                let all: Vec<_> = deferred(factors).into_iter().chain(cut.rest.consumed.clone()).collect();
+                let mass = linear::known_mass(&all, Some(known), within, cells)?;
+                weighed |= mass.is_none_or(|mass| mass.cells.iter().any(|&mass| mass != 0.0));
+            }
+            let any = live.as_ref().is_none_or(|live| live.cells.iter().any(|&live| live != 0.0));
+            let is_read = weighed && any && cut.rest.read.contains(&term.id);
+            let live = (!is_read).then(|| Grid::zeros(world.shape(term)));
+            let taped = node(world, term, &live)?;
             // What a term skips, the sum skips.
             cut.rest.waiting.extend(taped.field.weights.iter().cloned());
             terms.push(taped);
@@ -298,7 +333,7 @@ impl World for Knowing<'_> {
     fn first_image(&self) -> usize {
         self.world.first_image()
     }
-    fn weight(&self, named: &std::sync::Arc<Named>, rank: Rank) -> Result<Mass> {
+    fn weight(&self, named: &Arc<Named>, rank: Rank) -> Result<Mass> {
         self.world.weight(named, rank)
     }
     fn given(&self, spot: &Spot) -> Option<Given<'_>> {
@@ -399,24 +434,25 @@ fn aggregated<'p>(
 /// The live cells under a weight: those whose weight is not 0. A weight that is finer than the child
 /// leaves those of its cells live that have a weight anywhere.
 pub(super) fn live_below(live: &Mask, weight: &Mass, shape: Shape, child: Shape) -> Mask {
-    let live = match weight.deferred {
-        Some(_) => live.clone(),
-        None => {
-            let counts = (*weight.grid).clone().map(|w| f64::from(u8::from(w != 0.0)));
-            both(live.clone(), Some(&counts), shape)
-        }
-    };
-    gather_live(&live, child)
+    if weight.grid.cells.iter().all(|&w| w != 0.0) && !weight.grid.cells.is_empty() {
+        return gather_live(live, shape, child);
+    }
+    let counts = (*weight.grid).clone().map(|w| f64::from(u8::from(w != 0.0)));
+    gather_live(&both(live.clone(), Some(&counts), shape), shape, child)
 }
 
-/// A cell is live if it is live anywhere along the axes in which `shape` has one cell.
-pub(super) fn gather_live(live: &Mask, shape: Shape) -> Mask {
+/// A cell is live if it is live anywhere along the axes in which `shape` has one cell and `from` has more,
+/// or none.
+pub(super) fn gather_live(live: &Mask, from: Shape, shape: Shape) -> Mask {
+    if from.cells() == 0 && shape.cells() != 0 {
+        return Some(Grid::zeros(shape));
+    }
     live.clone().map(|live| live.fold(shape, 0.0, |any, live| *any = f64::max(*any, live)))
 }
 
 fn weighted<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result<(Taped<'p>, Mass)> {
     let child = &spot.parts[0];
-    let weight = world.weight(&spot.weights[0], (spot.id, 0))?;
+    let weight = world.weight(&spot.weights[0], spot.rank(&spot.weights[0]))?;
     let below = live_below(live, &weight, world.shape(spot), world.shape(child));
     Ok((node(world, child, &below)?, weight))
 }
@@ -472,7 +508,7 @@ pub(super) fn live_of_selected(world: &dyn World, spot: &Spot, live: &Mask) -> M
 }
 
 fn selected_mass(weight: &Mass, places: &[usize]) -> Mass {
-    let per_class = weight.axes.contains(Axis::Class) && weight.deferred.is_none();
+    let per_class = weight.axes.contains(Axis::Class) && weight.grid.shape.class > places.len();
     let grid = if per_class { weight.grid.classes(places).into() } else { weight.grid.clone() };
     Mass { grid, ..weight.clone() }
 }
@@ -518,8 +554,8 @@ fn mapped(
 }
 
 /// The live cells of a term of a sum: none under a coefficient of 0.
-pub(super) fn live_of_term(live: &Mask, coefficient: f64, shape: Shape) -> Mask {
-    if coefficient == 0.0 { Some(Grid::zeros(shape)) } else { gather_live(live, shape) }
+pub(super) fn live_of_term(live: &Mask, coefficient: f64, from: Shape, shape: Shape) -> Mask {
+    if coefficient == 0.0 { Some(Grid::zeros(shape)) } else { gather_live(live, from, shape) }
 }
 
 fn sum<'p>(
@@ -532,7 +568,8 @@ fn sum<'p>(
     let shape = world.shape(spot);
     let mut inputs = Vec::new();
     for (part, (coefficient, _)) in spot.parts.iter().zip(terms) {
-        inputs.push(node(world, part, &live_of_term(live, *coefficient, world.shape(part)))?);
+        let live = live_of_term(live, *coefficient, shape, world.shape(part));
+        inputs.push(node(world, part, &live)?);
     }
     let mut values = vec![Value { factors: Vec::new(), grid: Grid::filled(shape, constant) }];
     for (input, (coefficient, _)) in inputs.iter().zip(terms) {
@@ -555,9 +592,9 @@ fn sum<'p>(
 }
 
 fn quotient<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result<Taped<'p>> {
-    let below = |part: &'p Spot| node(world, part, &gather_live(live, world.shape(part)));
-    let (over, under) = (below(&spot.parts[0])?, below(&spot.parts[1])?);
     let shape = world.shape(spot);
+    let below = |part: &'p Spot| node(world, part, &gather_live(live, shape, world.shape(part)));
+    let (over, under) = (below(&spot.parts[0])?, below(&spot.parts[1])?);
     let weights = [&over, &under].into_iter().map(|x| (x.spot.axes, &x.field.weights[..]));
     let weights = common_weights("quotient", &spot.loss, weights)?;
     let counts = both(super::field::mass(weights.iter(), shape), live.as_ref(), shape);

@@ -182,5 +182,14 @@ pub(super) fn common_weights<'a>(
             }
         }
     }
+    if common.iter().filter(|weight| weight.depends).count() > 1 {
+        return Err(Error::new(
+            ErrorKind::Weight,
+            format!(
+                "{what}: the terms of `{loss}` carry different denominators that are made from the \
+                 prediction; at most one can weigh the {what}"
+            ),
+        ));
+    }
     Ok(common)
 }

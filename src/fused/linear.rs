@@ -3,6 +3,7 @@
 //! What a step sums over pixels and images is kept per class, even where the step is over class, too:
 //! then a weight per class can be multiplied in at the end, when it is known.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
@@ -28,6 +29,8 @@ pub(super) struct Rest {
     pub(super) touched: Axes,
     /// Whether a consumed weight was made from the prediction.
     pub(super) depends: bool,
+    /// The terms that are known only after the images and that a cell reads.
+    pub(super) read: BTreeSet<usize>,
 }
 
 /// The sums of one part of a batch: for a step the sums of values, the divisor and the number of cells
@@ -100,6 +103,7 @@ pub(super) fn sums(over: Axes, by: Option<&[Mass]>, child: &Field) -> (Cut, Summ
         by: by.map(deferred).unwrap_or_default(),
         touched: divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes)),
         depends: depends.is_some(),
+        read: BTreeSet::new(),
     };
     let of_depends = depends.map_or(cells, |place| consumed[place].grid.shape);
     (Cut { sums, rest }, Summed { mass: masses, others, depends: of_depends })
@@ -260,6 +264,11 @@ pub(super) fn finish(
             };
         }
     }
+    for total in &totals {
+        // Only a group that was worth NaN before can be NaN; it stays so, whatever its values are.
+        let nan = total.cells.iter().enumerate().filter(|(_, total)| total.is_nan());
+        nan.for_each(|(group, _)| scale.cells[group] = 0.0);
+    }
     totals[0].add(&worth);
     let factors_left = match known {
         Some(_) => vec![Vec::new()],
@@ -277,7 +286,7 @@ pub(super) fn finish(
     let depends = rest.depends && !named;
     if step.carry {
         field.carry(spot.axes, divisor.clone(), depends);
-    } else if counted.cells.contains(&0.0) {
+    } else if step.can_skip() && (!rest.touched.is_empty() || counted.cells.contains(&0.0)) {
         field.skip(rest.touched.without(spot.over), counted);
     }
     let masses = (consumed, by);

@@ -1,5 +1,6 @@
 //! The pass over the data: what the images leave of every pool.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -48,6 +49,8 @@ pub(super) struct Pass<'w, 'b> {
     pub(super) data: &'w Data<'b>,
     /// Which cells of each pool somebody reads.
     pools: Vec<Mask>,
+    /// The sums of the target per class over all images, where they decide what is read.
+    totals: Option<Grid>,
     /// By image.
     pub(super) images: Vec<Image>,
 }
@@ -90,6 +93,14 @@ impl World for Window<'_, '_> {
         None
     }
 
+    fn read_term(&self, id: usize) {
+        self.terms.borrow_mut().insert(id);
+    }
+
+    fn terms_read(&self) -> BTreeSet<usize> {
+        self.terms.borrow().clone()
+    }
+
     fn window(&self) -> Option<&Window<'_, '_>> {
         Some(self)
     }
@@ -101,6 +112,7 @@ pub(super) fn add(mut one: Cut, other: &Cut) -> Cut {
         sum.add(more);
     }
     one.rest.touched = one.rest.touched.with(other.rest.touched);
+    one.rest.read.extend(&other.rest.read);
     one
 }
 
@@ -135,13 +147,18 @@ impl<'w, 'b> Pass<'w, 'b> {
     pub(super) fn new(
         plan: &'w Plan,
         data: &'w Data<'b>,
+        terms: Terms,
         on_offence: OnOffence<'w>,
     ) -> Result<Self> {
-        let nothing = Window::new(data, 0..0, 0..data.extents.pixel, on_offence);
         let mut pools = vec![None; plan.pools];
-        descend_to_pools(&nothing, &plan.root, &None, &mut pools)?;
-        let mut pass = Self { plan, data, pools, images: Vec::new() };
-        let prepare = |image| pass.prepare(image, on_offence);
+        let of_image = |image| volumes_of(plan, data, image, on_offence);
+        let volumes = threads::map(data.extents.image, of_image);
+        let volumes = volumes.into_iter().collect::<Result<Vec<_>>>()?;
+        let totals = (terms == Terms::Weighed && plan.defers()).then(|| total(&volumes, data));
+        let around = (data, totals.as_ref());
+        descend_to_pools(around, &plan.root, &None, terms, on_offence, &mut pools)?;
+        let mut pass = Self { plan, data, pools, totals, images: Vec::new() };
+        let prepare = |image: usize| pass.prepare(image, volumes[image].clone(), on_offence);
         let images = threads::map(data.extents.image, prepare);
         pass.images = images.into_iter().collect::<Result<_>>()?;
         let spots = plan.cut_spots();
@@ -184,7 +201,7 @@ impl<'w, 'b> Pass<'w, 'b> {
     ) -> Window<'s, 'b> {
         let volumes = self.images[image].volumes.as_ref();
         let mut window = Window::new(self.data, image..image + 1, pixels, on_offence);
-        window.volumes = volumes;
+        (window.volumes, window.totals) = (volumes, self.totals.as_ref());
         window
     }
 
@@ -193,27 +210,20 @@ impl<'w, 'b> Pass<'w, 'b> {
         let Image { volumes, cuts, .. } = &self.images[image];
         let pixels = 0..self.data.extents.pixel;
         let mut window = Window::new(self.data, image..image + 1, pixels, on_offence);
-        (window.volumes, window.cuts) = (volumes.as_ref(), Some(&cuts[..]));
+        (window.volumes, window.totals) = (volumes.as_ref(), self.totals.as_ref());
+        window.cuts = Some(cuts);
         window
     }
 
-    fn prepare(&self, image: usize, on_offence: OnOffence<'_>) -> Result<Image> {
-        let pixels = self.data.extents.pixel;
-        let volumes = self.plan.counts().then(|| {
-            let parts = (0..blocks(pixels)).map(|number| {
-                let window =
-                    Window::new(self.data, image..image + 1, block(number, pixels), on_offence);
-                window.volumes_of_pixels()
-            });
-            pairwise(parts.collect(), |mut one: Volumes, other| {
-                one.total.add(&other.total);
-                one.count.add(&other.count);
-                one
-            })
-        });
-        let volumes = volumes.flatten();
-        let mut window = Window::new(self.data, image..image + 1, 0..pixels, on_offence);
-        window.volumes = volumes.as_ref();
+    fn prepare(
+        &self,
+        image: usize,
+        volumes: Option<Volumes>,
+        on_offence: OnOffence<'_>,
+    ) -> Result<Image> {
+        let pixels = 0..self.data.extents.pixel;
+        let mut window = Window::new(self.data, image..image + 1, pixels, on_offence);
+        (window.volumes, window.totals) = (volumes.as_ref(), self.totals.as_ref());
         let mut live = vec![None; self.plan.cuts];
         for (spot, above) in self.plan.pool_spots().into_iter().zip(&self.pools) {
             descend_to_cuts(&window, spot, above, &mut live)?;
@@ -261,8 +271,11 @@ impl<'w, 'b> Pass<'w, 'b> {
             }
             match (row(&window, spot, live)?, back) {
                 ((Row::Kept(kept), Evaluated::Child(child)), Back::Kept(_)) => {
-                    if let Some(adjoint) = matched(number, &kept) {
-                        child.pull(adjoint, &mut sink);
+                    if let Some(Adjoint { values, of_weight }) = matched(number, &kept) {
+                        // The weight was spread over the cells that are kept.
+                        let of_own = |(slope, own): (Grid, &Mass)| slope.gather(own.grid.shape);
+                        let of_weight = of_weight.zip(child.field.dependent()).map(of_own);
+                        child.pull(Adjoint { values, of_weight }, &mut sink);
                     }
                 }
                 ((_, Evaluated::Sums(sums)), back) => sums.pull_part(spot, back, None, &mut sink),
@@ -309,6 +322,39 @@ impl<'w, 'b> Pass<'w, 'b> {
     }
 }
 
+/// The sums of the targets of an image, block by block, where a weight needs them.
+fn volumes_of(
+    plan: &Plan,
+    data: &Data<'_>,
+    image: usize,
+    on_offence: OnOffence<'_>,
+) -> Result<Option<Volumes>> {
+    if !plan.counts() {
+        return Ok(None);
+    }
+    let pixels = data.extents.pixel;
+    let counted = plan.counted_after();
+    let parts = (0..blocks(pixels)).map(|number| {
+        let window = Window::new(data, image..image + 1, block(number, pixels), on_offence);
+        for (rank, named) in &counted {
+            window.weight(named, *rank)?;
+        }
+        Ok(window.volumes_of_pixels())
+    });
+    Ok(pairwise(parts.collect::<Result<_>>()?, |mut one: Volumes, other| {
+        one.total.add(&other.total);
+        one.count.add(&other.count);
+        one
+    }))
+}
+
+/// The sums of the target per class over all images.
+fn total(volumes: &[Option<Volumes>], data: &Data<'_>) -> Grid {
+    let mut total = Grid::per_class(vec![0.0; data.extents.class]);
+    volumes.iter().flatten().for_each(|image| total.add(&image.total));
+    total
+}
+
 /// What was evaluated to make a row.
 pub(super) enum Evaluated<'p> {
     Child(Box<evaluate::Taped<'p>>),
@@ -351,6 +397,7 @@ fn kept(over: Axes, field: &Field) -> Kept {
             by: Vec::new(),
             touched,
             depends: depends.is_some(),
+            read: BTreeSet::new(),
         },
     }
 }
@@ -367,7 +414,7 @@ pub(super) fn first_offence(plan: &Plan, data: &Data<'_>) -> Option<Error> {
         let (images, pixels) = (0..data.extents.image, 0..data.extents.pixel);
         let window = Window::new(data, images, pixels, collect);
         let _ = evaluate::node(&window, &plan.root, &None);
-    } else if let Ok(pass) = Pass::new(plan, data, collect) {
+    } else if let Ok(pass) = Pass::new(plan, data, Terms::Weighed, collect) {
         for image in 0..data.extents.image {
             let _ = pass.rows(image, collect);
         }
@@ -375,23 +422,64 @@ pub(super) fn first_offence(plan: &Plan, data: &Data<'_>) -> Option<Error> {
     offences.into_error()
 }
 
+/// Whether a number for the whole batch, which is weighted per cell, is taken to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// Always. That saves a look at all weights, and differs only where every weight is 0.
+    Read,
+    /// Only if a cell has a weight other than 0.
+    Weighed,
+}
+
 /// Finds which cells of every pool somebody reads.
 fn descend_to_pools(
-    window: &Window<'_, '_>,
+    (data, totals): (&Data<'_>, Option<&Grid>),
     spot: &Spot,
     live: &Mask,
+    terms: Terms,
+    on_offence: OnOffence<'_>,
     pools: &mut [Mask],
 ) -> Result<()> {
+    let window = |images| {
+        let mut window = Window::new(data, images, 0..data.extents.pixel, on_offence);
+        window.totals = totals;
+        window
+    };
     if let Place::Pool(number, _) = spot.place {
         pools[number].clone_from(live);
-        // What the images add up by a factor is read, whatever the weights of cells are.
+        let mut found = Vec::new();
+        let images = if terms == Terms::Weighed { data.extents.image } else { 0 };
+        for image in 0..images {
+            let window = window(image..image + 1);
+            descend_to_terms(&window, spot, live, &mut found)?;
+        }
         for term in evaluate::terms_of(spot) {
-            descend_to_pools(window, term, &None, pools)?;
+            let is_read = terms == Terms::Read || found.contains(&term.id);
+            let one = Shape { class: 1, image: 1, pixel: 1 };
+            let live = if is_read { None } else { Some(Grid::zeros(one)) };
+            descend_to_pools((data, totals), term, &live, terms, on_offence, pools)?;
         }
         return Ok(());
     }
+    for (part, below) in below(&window(0..0), spot, live)? {
+        descend_to_pools((data, totals), part, &below, terms, on_offence, pools)?;
+    }
+    Ok(())
+}
+
+/// Finds the terms inside a pool that a cell of an image reads.
+fn descend_to_terms(
+    window: &Window<'_, '_>,
+    spot: &Spot,
+    live: &Mask,
+    found: &mut Vec<usize>,
+) -> Result<()> {
     for (part, below) in below(window, spot, live)? {
-        descend_to_pools(window, part, &below, pools)?;
+        if !part.is_global() {
+            descend_to_terms(window, part, &below, found)?;
+        } else if below.is_none_or(|below| below.cells.iter().any(|&live| live != 0.0)) {
+            found.push(part.id);
+        }
     }
     Ok(())
 }
@@ -429,7 +517,7 @@ fn below<'p>(
     let first = spot.parts.first();
     Ok(match (spot.loss.node(), first) {
         (Node::Scale(..) | Node::Weigh(..), Some(child)) => {
-            let weight = window.weight(&spot.weights[0], (spot.id, 0))?;
+            let weight = window.weight(&spot.weights[0], spot.rank(&spot.weights[0]))?;
             vec![(child, live_below(live, &weight, shape(spot), shape(child)))]
         }
         (Node::Step(..), Some(child)) => {
@@ -438,10 +526,10 @@ fn below<'p>(
         (Node::Select(..), Some(child)) => vec![(child, live_of_selected(window, spot, live))],
         (Node::Sum { terms, .. }, _) => {
             let parts = spot.parts.iter().zip(terms);
-            parts.map(|(part, (c, _))| (part, live_of_term(live, *c, shape(part)))).collect()
+            parts.map(|(part, (c, _))| (part, live_of_term(live, *c, shape(spot), shape(part)))).collect()
         }
         (_, _) => {
-            let gathered = |part| evaluate::gather_live(live, shape(part));
+            let gathered = |part| evaluate::gather_live(live, shape(spot), shape(part));
             spot.parts.iter().map(|part| (part, gathered(part))).collect()
         }
     })

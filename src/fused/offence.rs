@@ -12,6 +12,8 @@ pub(super) type Rank = (usize, usize);
 pub(super) const PREDICTION: usize = 1 << 20;
 /// The target of a source.
 pub(super) const TARGET: usize = PREDICTION + 1;
+/// The sum of the scores of a pixel.
+pub(super) const TOTAL: usize = PREDICTION + 2;
 
 /// Cells that were found bad.
 #[derive(Default)]

@@ -15,6 +15,7 @@ use crate::reduction::{Aggregate, Step};
 use crate::region::Before;
 use crate::weight::Weight;
 
+use super::offence::Rank;
 use super::stage::{self, Whole};
 
 /// What of a batch decides how a loss is evaluated. Parts of one whole have the same.
@@ -204,6 +205,18 @@ impl Plan {
         given
     }
 
+    /// The weights that wait for the images and are first needed after them.
+    pub(super) fn counted_after(&self) -> Vec<(Rank, &Arc<Named>)> {
+        let mut counted = Vec::new();
+        self.root.visit(&mut |spot| {
+            if spot.place == Place::Fold {
+                let deferred = spot.weights.iter().filter(|named| named.deferred);
+                counted.extend(deferred.map(|named| (spot.rank(named), named)));
+            }
+        });
+        counted
+    }
+
     fn named(&self) -> Vec<&Arc<Named>> {
         let mut named = Vec::new();
         self.root.visit(&mut |spot| named.extend(&spot.weights));
@@ -231,6 +244,14 @@ pub(super) fn leaves(loss: &Loss, left: Axes) -> Error {
 }
 
 impl Spot {
+    /// When a weight of the node is checked: before what it weighs, after what it divides.
+    pub(super) fn rank(&self, named: &Named) -> Rank {
+        match self.loss.node() {
+            Node::Step(..) => (self.last, usize::MAX),
+            _ => named.at,
+        }
+    }
+
     /// Whether the node is evaluated after the images.
     pub(super) fn is_global(&self) -> bool {
         matches!(self.place, Place::Pool(..) | Place::Fold)
@@ -286,7 +307,7 @@ impl Builder<'_> {
                 for step in &overlap.steps {
                     match step {
                         Before::Weigh(weight) => {
-                            weights.push(self.named(weight, &left, (id, weights.len())));
+                            weights.push(self.named(weight, Axes::ALL, &left, (id, weights.len())));
                         }
                         Before::Select(list) => left = select(&left, list, self.facts.classes)?,
                     }
@@ -302,7 +323,7 @@ impl Builder<'_> {
                     .map_err(|why| order(format!("step `{step}` {why}")))?;
                 let of_child = &parts[0].classes;
                 let by = step.by.iter().flatten().enumerate();
-                weights = by.map(|(at, by)| self.named(by, of_child, (id, at))).collect();
+                weights = by.map(|(at, by)| self.named(by, parts[0].axes, of_child, (id, at))).collect();
                 if let Some(by) = weights.iter().find(|by| !parts[0].axes.contains_all(by.axes)) {
                     let Named { text, axes, .. } = &**by;
                     let left = parts[0].axes;
@@ -312,7 +333,7 @@ impl Builder<'_> {
                 }
             }
             Node::Scale(_, weight) | Node::Weigh(_, weight) => {
-                weights = vec![self.named(weight, &classes, (id, 0))];
+                weights = vec![self.named(weight, axes, &classes, (id, 0))];
             }
             Node::TooLarge => return Err(order("the loss is too large".into())),
             _ => {}
@@ -326,24 +347,33 @@ impl Builder<'_> {
         (0..self.facts.classes).collect()
     }
 
-    fn named(&self, weight: &Weight, classes: &[usize], at: (usize, usize)) -> Arc<Named> {
+    /// A weight over the classes of a field with these axes; over all where the class axis is gone.
+    fn named(
+        &self,
+        weight: &Weight,
+        axes: Axes,
+        classes: &[usize],
+        at: (usize, usize),
+    ) -> Arc<Named> {
+        let has_classes = axes.contains(Axis::Class);
+        let classes = if has_classes { classes.to_vec() } else { self.all() };
         Arc::new(Named {
             at,
             weight: weight.clone(),
             text: weight.to_string().into(),
             axes: weight.axes(&|carried| self.facts.carried(carried)),
             deferred: false,
-            classes: classes.to_vec(),
+            classes,
         })
     }
 
     /// The classes of the field of a loss.
     fn classes(&self, loss: &Loss, parts: &[Spot], axes: Axes) -> Result<Vec<usize>> {
-        if !axes.contains(Axis::Class) {
-            return Ok(Vec::new());
-        }
         if let Node::Select(_, list) = loss.node() {
             return select(&parts[0].classes, list, self.facts.classes);
+        }
+        if !axes.contains(Axis::Class) {
+            return Ok(Vec::new());
         }
         // A weight with a class axis widens a field that lacks one to all classes.
         let mut with_classes = parts.iter().filter(|part| part.axes.contains(Axis::Class));

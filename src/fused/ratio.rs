@@ -1,5 +1,7 @@
 //! Ratios: the sums of an overlap's terms, and what the formula makes of them.
 
+use std::collections::BTreeSet;
+
 use crate::axis::{Axes, Axis};
 use crate::error::Result;
 use crate::reduction::Empty;
@@ -88,6 +90,7 @@ pub(super) fn sums(
         by: Vec::new(),
         touched: Axes::NONE,
         depends: false,
+        read: BTreeSet::new(),
     };
     let sums = of_cells.into_iter().map(|grid| grid.gather(cells)).collect();
     (Cut { sums, rest }, Overlapped { p, t, mass: masses })
@@ -142,6 +145,14 @@ struct Score {
     parts: [f64; 3],
     divisor: f64,
     divisor_slopes: [f64; 3],
+}
+
+impl Score {
+    /// Of a group that a formula is not asked about.
+    fn unasked(divisor: f64) -> Self {
+        let none = [0.0; 3];
+        Self { value: 0.0, slopes: none, parts: none, divisor, divisor_slopes: none }
+    }
 }
 
 fn score(region: &Region, sums: [f64; 3]) -> Score {
@@ -232,12 +243,10 @@ pub(super) fn divide(
         let is_live = live.as_ref().is_none_or(|live| live.cells[group] != 0.0);
         let own = matches!(region.formula, Formula::Own { .. });
         // A formula of the user's own is asked only about groups that are read and have mass.
-        let nothing = own && (reads.cells[group] == 0.0 || !is_live);
-        let score = if nothing {
-            let none = [0.0; 3];
-            Score { value: 0.0, slopes: none, parts: none, divisor: 0.0, divisor_slopes: none }
-        } else {
-            score(region, sums)
+        let score = match own {
+            true if reads.cells[group] == 0.0 => Score::unasked(0.0),
+            true if !is_live => Score::unasked(1.0),
+            _ => score(region, sums),
         };
         divided.divisor.cells[group] =
             if score.divisor.is_nan() && !is_live { 0.0 } else { score.divisor };
@@ -274,7 +283,7 @@ pub(super) fn divide(
     if region.ratio.carry {
         // A group that is skipped has no mass to carry.
         field.carry(spot.axes, divided.divisor.clone().times(&counted), true);
-    } else if counted.cells.contains(&0.0) {
+    } else if region.ratio.can_skip() {
         field.skip(spot.axes, counted);
     }
     Ok((field, divided))

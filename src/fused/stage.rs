@@ -119,6 +119,9 @@ impl Assigner {
                 return whole("a map needs a value that is known only after all images");
             }
             Node::Map(..) | Node::Select(..) => below[0],
+            Node::Sum { .. } | Node::Quotient(..) if counts_apart(spot) => {
+                return whole("its terms have one weight that is counted over different classes");
+            }
             Node::Sum { .. } => {
                 let global = below.iter().filter(|nature| nature.global).count();
                 if global == below.len() {
@@ -234,6 +237,16 @@ fn is_known_after(named: &Named) -> bool {
         Weight::Presence { .. } | Weight::Volume { .. } => named.deferred,
         _ => false,
     }
+}
+
+/// Whether a weight that waits for the images is counted over different classes in two places: whether
+/// it is the same weight is known only when the images have been seen.
+fn counts_apart(spot: &Spot) -> bool {
+    let mut deferred: Vec<&Arc<Named>> = Vec::new();
+    spot.visit(&mut |spot| deferred.extend(spot.weights.iter().filter(|named| named.deferred)));
+    deferred.iter().any(|one| {
+        deferred.iter().any(|other| one.text == other.text && one.classes != other.classes)
+    })
 }
 
 /// Whether a value without axes that is known after the images leaves nothing behind but whether it

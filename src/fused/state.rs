@@ -14,7 +14,7 @@ use super::exact::Exact;
 use super::fold::{Fold, Rows, bits};
 use super::grid::{Grid, Shape};
 use super::linear::Rest;
-use super::observe::{Kept, Pass, Row, first_offence};
+use super::observe::{Kept, Pass, Row, Terms, first_offence};
 use super::offence::OnOffence;
 use super::plan::{Facts, Named, Plan, leaves};
 use super::pull::{Adjoint, Back, Sink, asks_for_nan};
@@ -100,12 +100,20 @@ impl Pool {
                     sums.iter_mut().zip(&grid.cells).for_each(|(sum, &cell)| sum.add(cell));
                 }
                 rest.touched = rest.touched.with(cut.rest.touched);
+                rest.read.extend(&cut.rest.read);
             }
             (Self::Kept { like, rows }, Row::Kept(kept)) => {
                 like.rest.touched = like.rest.touched.with(kept.rest.touched);
                 *rows.entry(bits(kept)).or_default() += 1;
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn rest(&self) -> &Rest {
+        match self {
+            Self::Sums { rest, .. } => rest,
+            Self::Kept { like, .. } => &like.rest,
         }
     }
 
@@ -128,12 +136,9 @@ impl Pool {
             }
             _ => {}
         }
-        let touched = match other {
-            Self::Sums { rest, .. } => rest.touched,
-            Self::Kept { like, .. } => like.rest.touched,
-        };
-        let rest = self.rest_mut();
-        rest.touched = rest.touched.with(touched);
+        let (rest, more) = (self.rest_mut(), other.rest());
+        rest.touched = rest.touched.with(more.touched);
+        rest.read.extend(&more.read);
     }
 }
 
@@ -143,11 +148,17 @@ impl Seen {
         plan: &'w Arc<Plan>,
         data: &'w Data<'b>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
-        Self::read(plan, data).map_err(|error| first_offence(plan, data).unwrap_or(error))
+        Self::read(plan, data, Terms::Read)
+            .or_else(|_| Self::read(plan, data, Terms::Weighed))
+            .map_err(|error| first_offence(plan, data).unwrap_or(error))
     }
 
-    fn read<'w, 'b>(plan: &'w Arc<Plan>, data: &'w Data<'b>) -> Result<(Self, Pass<'w, 'b>)> {
-        let pass = Pass::new(plan, data, OnOffence::End)?;
+    fn read<'w, 'b>(
+        plan: &'w Arc<Plan>,
+        data: &'w Data<'b>,
+        terms: Terms,
+    ) -> Result<(Self, Pass<'w, 'b>)> {
+        let pass = Pass::new(plan, data, terms, OnOffence::End)?;
         let images = data.extents.image;
         let rows = threads::map(images, |image| pass.rows(image, OnOffence::End));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
@@ -275,13 +286,9 @@ impl Seen {
 /// The waiting weights of both parts. They have no image axis, so that parts of one whole have the
 /// same; what only one of them skips is not the same.
 fn merged_waiting(one: &Pool, other: &Pool) -> Result<Vec<super::field::Mass>> {
-    let waiting = |pool: &Pool| match pool {
-        Pool::Sums { rest, .. } => rest.waiting.clone(),
-        Pool::Kept { like, .. } => like.rest.waiting.clone(),
-    };
-    let (one, other) = (waiting(one), waiting(other));
+    let (one, other) = (&one.rest().waiting, &other.rest().waiting);
     if one == other {
-        return Ok(one);
+        return Ok(one.clone());
     }
     let differs = one.iter().find(|w| !other.contains(w)).or_else(|| other.first());
     let name = differs.map_or("", |weight| &*weight.name);

@@ -9,7 +9,7 @@ use crate::weight::{AbsentVolume, Weight};
 use super::data::Truth;
 use super::field::Mass;
 use super::grid::{Grid, Shape};
-use super::offence::Rank;
+use super::offence::{OnOffence, Rank};
 use super::plan::Named;
 use super::window::{Volumes, Window};
 
@@ -20,11 +20,18 @@ impl Window<'_, '_> {
             if matches!(named.weight, Weight::Presence { .. } | Weight::Volume { .. }) {
                 self.check_counted(named, rank)?;
             }
-            let shape = Shape { class: 1, image: 1, pixel: 1 };
-            return Ok(Mass {
-                deferred: Some(Arc::clone(named)),
-                ..mass(named, Grid::filled(shape, 1.0))
-            });
+            // 1 until it is known.
+            let grid = match (&named.weight, self.totals) {
+                (Weight::Presence { over } | Weight::Volume { over, .. }, Some(totals)) => {
+                    let of_classes = totals.classes(&named.classes);
+                    let shape = of_classes.shape.without(*over);
+                    of_volume(named, of_classes.gather(shape)).ok()
+                }
+                _ => None,
+            };
+            let one = || Grid::filled(Shape { class: 1, image: 1, pixel: 1 }, 1.0);
+            let deferred = Some(Arc::clone(named));
+            return Ok(Mass { deferred, ..mass(named, grid.unwrap_or_else(one)) });
         }
         let classes = &named.classes;
         let grid = match &named.weight {
@@ -48,7 +55,12 @@ impl Window<'_, '_> {
             Weight::Volume { over, .. } => {
                 self.check_counted(named, rank)?;
                 let volume = self.volumes_over(*over, classes).total;
-                of_volume(named, volume)?
+                let shape = volume.shape;
+                match (of_volume(named, volume), self.on_offence) {
+                    // A class may be absent because of the bad target that is looked for.
+                    (Err(_), OnOffence::Collect(_)) => Grid::zeros(shape),
+                    (weights, _) => weights?,
+                }
             }
             Weight::Balance { over } => {
                 self.check_counted(named, rank)?;
@@ -217,10 +229,13 @@ pub(super) fn of_volume(named: &Named, volume: Grid) -> Result<Grid> {
     let largest =
         finite.fold(Shape { class: 1, ..weights.shape }, 0.0, |most, w| *most = most.max(w));
     let shape = weights.shape;
-    for cell in 0..weights.cells.len() {
-        if weights.cells[cell] != f64::INFINITY {
-            continue;
-        }
+    let mut infinite: Vec<usize> =
+        (0..weights.cells.len()).filter(|&cell| weights.cells[cell] == f64::INFINITY).collect();
+    infinite.sort_by_key(|&cell| {
+        let (class, image, pixel) = shape.cell(cell);
+        (pixel, image, class)
+    });
+    for cell in infinite {
         let (place, image, pixel) = shape.cell(cell);
         weights.cells[cell] = match absent {
             AbsentVolume::Zero => 0.0,

@@ -1,7 +1,8 @@
 //! A window of a batch: some pixels of one image, an image, or all. Here weights and sources get
 //! their numbers.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use super::element;
 use super::field::Mass;
 use super::grid::{Grid, Mask, Shape, both};
 use super::linear::Cut;
-use super::offence::{OnOffence, PREDICTION, TARGET};
+use super::offence::{OnOffence, PREDICTION, TARGET, TOTAL};
 use super::plan::Spot;
 
 /// The sums of the target over the pixels of each class and image, and how many were summed.
@@ -32,10 +33,14 @@ pub(super) struct Window<'w, 'b> {
     pub(super) pixels: Range<usize>,
     /// For the images of the window, where the loss has a weight that needs them.
     pub(super) volumes: Option<&'w Volumes>,
+    /// The sums of the target per class over all images, where they are known.
+    pub(super) totals: Option<&'w Grid>,
     /// What the blocks of the image left at every cut, where the window is an image in parts.
     pub(super) cuts: Option<&'w [Cut]>,
     pub(super) on_offence: OnOffence<'w>,
     cells: OnceCell<Cells>,
+    /// The terms that a cell of the window reads.
+    pub(super) terms: RefCell<BTreeSet<usize>>,
 }
 
 /// The numbers of the window, by class, image and pixel.
@@ -56,7 +61,9 @@ impl<'w, 'b> Window<'w, 'b> {
         on_offence: OnOffence<'w>,
     ) -> Self {
         let cells = OnceCell::new();
-        Self { data, images, pixels, volumes: None, cuts: None, on_offence, cells }
+        let terms = RefCell::default();
+        let (volumes, totals, cuts) = (None, None, None);
+        Self { data, images, pixels, volumes, totals, cuts, on_offence, cells, terms }
     }
 
     pub(super) fn extents(&self) -> Extents {
@@ -156,14 +163,15 @@ impl<'w, 'b> Window<'w, 'b> {
         })
     }
 
-    /// The prediction after its activation and the target, over all classes. What is not read is
-    /// neutral; what is read and cannot be is an offence.
+    /// The prediction after its activation and the target, over all classes. What is read and cannot be
+    /// is an offence; what is not read is left, or `neutral`.
     pub(super) fn activate(
         &self,
         spot: &Spot,
         activation: Activation,
         unit: bool,
         read: &Mask,
+        neutral: bool,
     ) -> Result<(Activated, Grid)> {
         let Cells { prediction, target, .. } = self.cells();
         let couples = matches!(activation, Activation::Softmax | Activation::Normalize);
@@ -175,24 +183,32 @@ impl<'w, 'b> Window<'w, 'b> {
         self.check_prediction(spot, activation, &of_prediction)?;
         self.check_target(spot, unit, &of_prediction)?;
         // Any number of the domain of every activation and target.
-        let x = neutral(prediction, &of_prediction, 0.5);
-        let t = neutral(target, read, 0.0);
+        let (x, t) = if neutral {
+            (instead(prediction, &of_prediction, 0.5), instead(target, read, 0.0))
+        } else {
+            (prediction.clone(), target.clone())
+        };
+        // Where bad cells are collected, they must not cause an error that ends the search.
+        let (x, t) = match self.on_offence {
+            OnOffence::End => (x, t),
+            OnOffence::Collect(_) => (tamed(x, 0.5), tamed(t, 0.0)),
+        };
         let activated = Activated::new(activation, &x);
         if activation == Activation::Normalize {
             let bad = |cell: usize| {
                 activated.p.cells[cell].is_nan() && read.as_ref().is_none_or(|r| r.cells[cell] != 0.0)
             };
-            if let Some(cell) = (0..t.cells.len()).find(|&cell| bad(cell)) {
+            let named = (0..t.cells.len()).filter(|&cell| bad(cell)).map(|cell| {
                 let (_, image, pixel) = t.shape.cell(cell);
+                let index = self.index((0, image, pixel));
                 let (image, pixel) = (image + self.images.start, pixel + self.pixels.start);
-                return Err(Error::new(
-                    ErrorKind::Domain,
-                    format!(
-                        "prediction: the scores of pixel {pixel}, image {image} sum to 0; \
-                         `normalize` divides by that sum"
-                    ),
-                ));
-            }
+                let message = format!(
+                    "prediction: the scores of pixel {pixel}, image {image} sum to 0; `normalize` \
+                     divides by that sum"
+                );
+                (index, message)
+            });
+            self.on_offence.take((spot.id, TOTAL), ErrorKind::Domain, named)?;
         }
         Ok((activated, t))
     }
@@ -208,7 +224,7 @@ impl<'w, 'b> Window<'w, 'b> {
         let read = both(live.clone(), self.kept_grid().map(AsRef::as_ref), shape);
         let activation = element.activation();
         let unit = matches!(element, Element::Bce(_)) || activation != Activation::Identity;
-        let (activated, target) = self.activate(spot, activation, unit, &read)?;
+        let (activated, target) = self.activate(spot, activation, unit, &read, true)?;
         let (mut value, mut slope) =
             element::values(element, &activated, &target, self.data.narrow)?;
         if let Some(read) = &read {
@@ -290,11 +306,16 @@ impl<'w, 'b> Window<'w, 'b> {
     }
 }
 
-/// The numbers that are read, and `instead` for the others.
-fn neutral(numbers: &Grid, read: &Mask, instead: f64) -> Grid {
+/// The numbers in [0, 1], and another for the others.
+fn tamed(numbers: Grid, other: f64) -> Grid {
+    numbers.map(|number| if (0.0..=1.0).contains(&number) { number } else { other })
+}
+
+/// The numbers that are read, and another for the others.
+fn instead(numbers: &Grid, read: &Mask, other: f64) -> Grid {
     let mut numbers = numbers.clone();
     if let Some(read) = read {
-        numbers.join(read, |number, read| *number = if read == 0.0 { instead } else { *number });
+        numbers.join(read, |number, read| *number = if read == 0.0 { other } else { *number });
     }
     numbers
 }

@@ -119,6 +119,11 @@ impl Step {
         matches!(self.aggregate, Aggregate::Mean | Aggregate::Power(_) | Aggregate::LogMeanExp(_))
     }
 
+    /// Whether groups without mass have none in later steps.
+    pub(crate) fn can_skip(&self) -> bool {
+        self.empty == Empty::Skip && self.aggregate != Aggregate::Sum
+    }
+
     /// Refuses a number out of its range and an option that the aggregate does not have.
     pub(crate) fn check(&self) -> Result<()> {
         let refuse =

@@ -84,10 +84,16 @@ impl Activated {
     }
 
     /// Refuses pixels that are read and whose scores sum to 0, where a sum divides.
-    pub(super) fn check(&self, live: &Array3<bool>) -> Result<()> {
-        let bad = |(cell, p): ((usize, usize, usize), &f64)| live[cell] && p.is_nan();
+    /// The first is named, where `index` has the order of the user's axes.
+    pub(super) fn check(
+        &self,
+        live: &Array3<bool>,
+        index: impl Fn((usize, usize, usize)) -> Vec<usize>,
+    ) -> Result<()> {
+        let bad = self.p.indexed_iter().filter(|&(cell, p)| live[cell] && p.is_nan());
+        let first = bad.map(|((_, pixel, image), _)| (pixel, image));
         if self.activation == Activation::Normalize
-            && let Some(((_, pixel, image), _)) = self.p.indexed_iter().find(|&(c, p)| bad((c, p)))
+            && let Some((pixel, image)) = first.min_by_key(|&(pixel, image)| index((0, pixel, image)))
         {
             return Err(Error::new(
                 ErrorKind::Domain,
@@ -98,6 +104,17 @@ impl Activated {
             ));
         }
         Ok(())
+    }
+
+    /// p - t. Of a logit it is t (p - 1) + (1 - t) p, where 1 - p keeps its digits though p is nearly 1.
+    pub(super) fn error(&self, cell: (usize, usize, usize), t: f64) -> f64 {
+        let p = self.p[cell];
+        match self.activation {
+            Activation::Sigmoid | Activation::Softmax => {
+                (1.0 - t) * p - t * self.ln_q[cell].exp()
+            }
+            _ => p - t,
+        }
     }
 
     /// Adds to `gradient` what `slope`, times `adjoint` per cell, means for the prediction.
@@ -133,7 +150,7 @@ impl Activated {
         let p = |class| self.p[cell(class)];
         let q = |class| self.ln_q[cell(class)].exp();
         let times = |slope: f64, derivative: f64| {
-            if slope == 0.0 { 0.0 } else { slope * derivative }
+            if slope == 0.0 || derivative == 0.0 { 0.0 } else { slope * derivative }
         };
         match self.activation {
             Activation::Probability | Activation::Identity if c == k => {

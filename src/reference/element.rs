@@ -37,9 +37,13 @@ pub(super) fn evaluate(
                 binary_cross_entropy(bce, data.narrow, (positive * t, 1.0 - t), (p, ln_p, ln_q))
             }
             Element::Squared(_) => {
-                ((p - t).powi(2), Slope { p: 2.0 * (p - t), ..Slope::default() })
+                let error = activated.error(cell, t);
+                (error.powi(2), Slope { p: 2.0 * error, ..Slope::default() })
             }
-            Element::Absolute(_) => ((p - t).abs(), Slope { p: sign(p - t), ..Slope::default() }),
+            Element::Absolute(_) => {
+                let error = activated.error(cell, t);
+                (error.abs(), Slope { p: sign(error), ..Slope::default() })
+            }
             Element::Own { formula, .. } => {
                 (formula.value(p, t), Slope { p: formula.derivative(p, t), ..Slope::default() })
             }
@@ -64,9 +68,11 @@ fn binary_cross_entropy(
     (p, ln_p, ln_q): (f64, f64, f64),
 ) -> (f64, Slope) {
     let times = |factor: f64, x: f64| if factor == 0.0 { 0.0 } else { factor * x };
+    // 1 - p keeps its digits where p is nearly 1.
+    let q = ln_q.exp();
     if let Some(floor) = bce.log_floor {
         let value = -(times(a, ln_p.max(floor)) + times(b, ln_q.max(floor)));
-        let slope = (b * p - a * (1.0 - p)) / (p * (1.0 - p)).max(LEAST_SLOPE);
+        let slope = (b * p - a * q) / (p * q).max(LEAST_SLOPE);
         return (value, Slope { p: slope, ..Slope::default() });
     }
     if bce.clip.is_none() && bce.epsilon.is_none() {
@@ -79,7 +85,8 @@ fn binary_cross_entropy(
     };
     let clipped = p.clamp(least, most);
     let epsilon = bce.epsilon.unwrap_or(0.0);
-    let (over, under) = (clipped + epsilon, 1.0 - clipped + epsilon);
+    let under = if p == clipped { q } else { 1.0 - clipped };
+    let (over, under) = (clipped + epsilon, under + epsilon);
     let value = -(times(a, over.ln()) + times(b, under.ln()));
     let slope = if p == clipped { times(b, 1.0 / under) - times(a, 1.0 / over) } else { 0.0 };
     (value, Slope { p: slope, ..Slope::default() })

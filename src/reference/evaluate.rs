@@ -97,7 +97,8 @@ impl Evaluation<'_, '_> {
                 let over = step.over.of(axes).map_err(|why| {
                     Error::new(ErrorKind::Order, format!("order: step `{step}` {why}"))
                 })?;
-                let weight = |weight| self.data.weight(weight, &input.field.classes);
+                let counted = self.counted(axes, &input.field.classes);
+                let weight = |weight| self.data.weight(weight, &counted);
                 let by =
                     step.by.as_ref().map(|by| by.iter().map(weight).collect::<Result<Vec<_>>>());
                 let by = by.transpose()?;
@@ -159,7 +160,7 @@ impl Evaluation<'_, '_> {
         let activated = Activated::new(activation, &self.data.prediction);
         let unit = matches!(element, Element::Bce(_)) || activation != Activation::Identity;
         self.data.check_read(activation, &live, unit)?;
-        activated.check(&live)?;
+        activated.check(&live, |cell| self.data.layout.index(cell, &self.data.spatial))?;
         let (value, slope) = evaluate_element(element, self.data, &activated, &live)?;
         field.value = value;
         Ok(Evaluated { loss, field, how: How::Element { activated, slope } })
@@ -193,7 +194,7 @@ impl Evaluation<'_, '_> {
         let activated = Activated::new(overlap.activation, &self.data.prediction);
         let unit = overlap.activation != Activation::Identity;
         self.data.check_read(overlap.activation, &everywhere, unit)?;
-        activated.check(&everywhere)?;
+        activated.check(&everywhere, |cell| self.data.layout.index(cell, &self.data.spatial))?;
         let p = activated.p.select(Dim(0), &like.classes);
         let t = self.data.target.select(Dim(0), &like.classes);
         let axes = region.over(like.axes)?;
@@ -227,8 +228,8 @@ impl Evaluation<'_, '_> {
         weight: &Weight,
         live: &Array3<bool>,
     ) -> Result<(Evaluated<'l>, Carried)> {
-        let (_, classes) = self.outline(loss)?;
-        let weight = self.data.weight(weight, &classes)?;
+        let (axes, classes) = self.outline(loss)?;
+        let weight = self.data.weight(weight, &self.counted(axes, &classes))?;
         let mut live = live.clone();
         let shape = live.dim();
         live.zip_mut_with(&spread(&weight.value, shape), |live, &w| *live = *live && w != 0.0);

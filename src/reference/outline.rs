@@ -76,6 +76,15 @@ impl Evaluation<'_, '_> {
         Ok((axes, classes))
     }
 
+    /// The classes over which a weight is made: those of the field, all where its class axis is gone.
+    pub(super) fn counted(&self, axes: Axes, classes: &[usize]) -> Vec<usize> {
+        if axes.contains(Axis::Class) {
+            classes.to_vec()
+        } else {
+            (0..self.data.extents.class).collect()
+        }
+    }
+
     pub(super) fn select(&self, classes: &[usize], list: &[usize]) -> Result<Vec<usize>> {
         let mut kept: Vec<usize> = list.to_vec();
         kept.sort_unstable();

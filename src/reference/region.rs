@@ -174,8 +174,11 @@ pub(super) fn divide(
         };
         let own = matches!(region.formula, Formula::Own { .. });
         // A formula of the user's own is asked only about groups that are read and have mass.
-        let nothing = own && (read.is_empty() || !live[place]);
-        let score = if nothing { Score::nothing() } else { region.score(sums) };
+        let score = match own {
+            true if read.is_empty() => Score::nothing(),
+            true if !live[place] => Score { divisor: 1.0, ..Score::nothing() },
+            _ => region.score(sums),
+        };
         // What nobody reads may be no number; it has no mass then.
         divided.divisor[place] =
             if score.divisor.is_nan() && !live[place] { 0.0 } else { score.divisor };
@@ -215,7 +218,7 @@ pub(super) fn divide(
     if region.ratio.carry {
         // A group that is skipped has no mass to carry.
         divided.field.carry(&(&divided.divisor * &counted), true);
-    } else if counted.iter().any(|&counts| counts == 0.0) {
+    } else if region.ratio.can_skip() {
         divided.field.skip(left, &counted);
     }
     Ok(divided)

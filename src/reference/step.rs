@@ -140,7 +140,10 @@ pub(super) fn take(
     if step.carry {
         let depends = stepped.weight.is_some() && by.is_none();
         stepped.field.carry(&stepped.divisor, depends);
-    } else if counted.iter().any(|&counts| counts == 0.0) {
+    } else if step.can_skip()
+        && (!touched.is_empty() || counted.iter().any(|&counts| counts == 0.0))
+    {
+        // Left even where nothing is skipped, so that what later steps consume does not hang on data.
         stepped.field.skip(touched.without(axes), &counted);
     }
     Ok(stepped)
@@ -178,8 +181,14 @@ impl Field {
     /// Leaves 0 for the groups that are skipped and 1 for the others, which vary along `axes` only.
     pub(super) fn skip(&mut self, axes: Axes, counted: &Array3<f64>) {
         let mut value = counted.clone();
-        for axis in self.axes.without(axes).iter() {
-            value.collapse_axis(ndarray::Axis(axis as usize), 0);
+        for axis in self.axes.without(axes).iter().map(|axis| ndarray::Axis(axis as usize)) {
+            if value.len_of(axis) == 0 {
+                let mut shape = value.raw_dim();
+                shape[axis.0] = 1;
+                value = Array3::ones(shape);
+            } else {
+                value.collapse_axis(axis, 0);
+            }
         }
         let name = "skipped groups".into();
         self.weights.push(Carried { name, axes, value, depends: false, skips: true });

@@ -143,6 +143,13 @@ impl Ratio {
     }
 }
 
+impl Ratio {
+    /// Whether groups may have no mass in later steps.
+    pub(crate) fn can_skip(&self) -> bool {
+        self.absent == Absent::Skip || self.empty == Empty::Skip
+    }
+}
+
 impl<T: Into<Over>> From<T> for Ratio {
     fn from(over: T) -> Self {
         Self::over(over)

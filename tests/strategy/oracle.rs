@@ -298,15 +298,17 @@ impl Run<'_> {
             // The axes of the weights that made the divisor.
             let divided_by = if by.is_empty() { consumed } else { by.iter().collect() };
             let on = divided_by.iter().map(|weight| weight.has).fold([false; 3], either);
-            weights.extend(self.skipped(&counts, both(on, left)));
+            let can_skip = step.policy == Policy::Skip && step.kind != Kind::Sum;
+            weights.extend(self.skipped(&counts, both(on, left), can_skip && some(on)));
         }
         Field { grid, weights, rough: field.rough }
     }
 
-    /// The 0/1 weight that groups without mass leave behind, if there are any, on some axes.
-    fn skipped(&self, counts: &Weight, on: Set) -> Option<Weight> {
+    /// The 0/1 weight that groups without mass leave behind on some axes: always where weights were
+    /// consumed, and else if there are such groups.
+    fn skipped(&self, counts: &Weight, on: Set, always: bool) -> Option<Weight> {
         let mut weight = Grid::new(on, 1.0);
-        let mut some = false;
+        let mut some = always;
         each(self.size(counts.has), |at| {
             some |= counts.at(at) == 0.0;
             weight.set(at, counts.at(at));
@@ -459,7 +461,8 @@ impl Run<'_> {
         if ratio.carry {
             waiting.push(divisors);
         } else {
-            waiting.extend(self.skipped(&counts, left));
+            let can_skip = ratio.absent == Absent::Skip || ratio.policy == Policy::Skip;
+            waiting.extend(self.skipped(&counts, left, can_skip));
             rough = 0.0;
         }
         Field { grid, weights: waiting, rough }

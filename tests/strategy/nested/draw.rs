@@ -184,6 +184,9 @@ fn overlap() -> impl Strategy<Value = Head> {
     (activation(), vec(inside, 0..=2), formula, some_axes(), slots, (wrong(), wrong()), rules)
         .prop_map(|(activation, before, formula, over, slots, wrong, (absent, empty, carry))| {
             let (numerator, denominator, (floor, score_floor), exponent, distance) = slots;
+            // A broken power of a number below 0 is no number.
+            let any_sign = activation == Activation::Identity && exponent == 1.5;
+            let exponent = if any_sign { 2.0 } else { exponent };
             let soft = if distance { SoftOverlap::Distance } else { SoftOverlap::Product };
             let mut ratio = Ratio::over(over).exponent(exponent).soft(soft).absent(absent);
             let own = formula == Formula::Own;
