@@ -80,7 +80,11 @@ impl<A: Copy> Plane<'_, A> {
 }
 
 /// Visits the numbers of some pixels, in their order, as runs along the innermost axis.
-fn lanes<A>(row: &ArrayViewD<'_, A>, pixels: Range<usize>, look: &mut impl FnMut(ArrayView1<'_, A>)) {
+fn lanes<A>(
+    row: &ArrayViewD<'_, A>,
+    pixels: Range<usize>,
+    look: &mut impl FnMut(ArrayView1<'_, A>),
+) {
     if row.ndim() == 1 {
         let lane = row.slice_axis(ndarray::Axis(0), pixels.into());
         if let Ok(lane) = lane.into_dimensionality() {

@@ -63,15 +63,7 @@ impl Activated {
             ln_p.cells[cell] = x.min(0.0) - rest;
             ln_q.cells[cell] = (-x).min(0.0) - rest;
         }
-        Self {
-            activation: Activation::Sigmoid,
-            p,
-            q,
-            ln_p,
-            ln_q,
-            totals: None,
-            others: None,
-        }
+        Self { activation: Activation::Sigmoid, p, q, ln_p, ln_q, totals: None, others: None }
     }
 
     fn softmax(x: &Grid) -> Self {
@@ -90,11 +82,13 @@ impl Activated {
             let (first, second) =
                 (logit(lead), rest().map(logit).fold(f64::NEG_INFINITY, f64::max));
             // Σ e^(x - first) over all is 1 + small, and small holds all digits of what is not leading.
-            let small: f64 = rest().map(|class| (logit(class) - first).exp()).sum();
+            // What nobody reads may be infinite; then no class has a probability.
+            let shift = if first.is_finite() { first } else { f64::NAN };
+            let small: f64 = rest().map(|class| (logit(class) - shift).exp()).sum();
             let log_total = small.ln_1p();
             let among_rest: f64 = rest().map(|class| (logit(class) - second).exp()).sum();
             for class in 0..shape.class {
-                let shifted = logit(class) - first;
+                let shifted = logit(class) - shift;
                 let e = shifted.exp();
                 p.cells[at(class)] = e / (1.0 + small);
                 ln_p.cells[at(class)] = shifted - log_total;
@@ -209,7 +203,8 @@ impl Activated {
         for pixel in 0..size {
             let at = |class: usize| class * size + pixel;
             // Where nothing comes back nothing is read, not even p.
-            if (0..shape.class).all(|class| a.cells[at(class)] == 0.0 && b.cells[at(class)] == 0.0) {
+            if (0..shape.class).all(|class| a.cells[at(class)] == 0.0 && b.cells[at(class)] == 0.0)
+            {
                 continue;
             }
             let lead = (0..shape.class).find(|&class| class as f64 == leading.cells[pixel]);
@@ -228,10 +223,10 @@ impl Activated {
                 let (p, q) = (self.p.cells[cell], self.q.cells[cell]);
                 let from_lead =
                     if class == lead { 0.0 } else { product(with_p(lead), rest_alone.cells[cell]) };
-                gradient.cells[cell] += product(a.cells[cell], q) - product(p, other_a.of(class))
-                    - with_p(class)
-                    + product(p, other_ratios.of(class))
-                    + from_lead;
+                gradient.cells[cell] +=
+                    product(a.cells[cell], q) - product(p, other_a.of(class)) - with_p(class)
+                        + product(p, other_ratios.of(class))
+                        + from_lead;
             }
         }
     }
@@ -249,7 +244,9 @@ impl Others {
     }
 
     fn fill(&mut self, numbers: impl DoubleEndedIterator<Item = f64> + Clone) {
-        let sums = |into: &mut [f64], numbers: &mut dyn Iterator<Item = f64>, order: &mut dyn Iterator<Item = usize>| {
+        let sums = |into: &mut [f64],
+                    numbers: &mut dyn Iterator<Item = f64>,
+                    order: &mut dyn Iterator<Item = usize>| {
             let mut total = 0.0;
             for (place, number) in order.zip(numbers) {
                 into[place] = total;

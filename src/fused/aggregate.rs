@@ -241,7 +241,10 @@ impl Group {
     /// smallest), so that no power overflows.
     fn power(&mut self, p: f64, divisor: f64) -> Result<f64, (usize, String)> {
         if let Some(place) = self.values.iter().position(|&v| v < 0.0) {
-            return Err((self.cells[place], format!("{}, expected at least 0", self.values[place])));
+            return Err((
+                self.cells[place],
+                format!("{}, expected at least 0", self.values[place]),
+            ));
         }
         let lead = if p > 0.0 {
             self.values.iter().copied().fold(0.0, f64::max)

@@ -30,16 +30,45 @@ pub(super) struct Taped<'p> {
 
 #[derive(Debug)]
 pub(super) enum How<'p> {
-    Element { activated: Activated, slope: Slope },
-    Sum { inputs: Vec<Taped<'p>> },
-    Step { sums: Sums<'p>, cut: Cut, finished: Finished },
-    Ratio { sums: Sums<'p>, divided: Divided },
-    Aggregate { input: Box<Taped<'p>>, aggregated: Aggregated },
-    Scale { input: Box<Taped<'p>>, weight: Option<Grid> },
-    Weigh { input: Box<Taped<'p>> },
-    Map { input: Box<Taped<'p>>, derivative: Grid },
-    Select { input: Box<Taped<'p>>, places: Vec<usize> },
-    Quotient { over: Box<Taped<'p>>, under: Box<Taped<'p>> },
+    Element {
+        activated: Activated,
+        slope: Slope,
+    },
+    Sum {
+        inputs: Vec<Taped<'p>>,
+    },
+    Step {
+        sums: Sums<'p>,
+        cut: Cut,
+        finished: Finished,
+    },
+    Ratio {
+        sums: Sums<'p>,
+        divided: Divided,
+    },
+    Aggregate {
+        input: Box<Taped<'p>>,
+        aggregated: Aggregated,
+    },
+    Scale {
+        input: Box<Taped<'p>>,
+        weight: Option<Grid>,
+    },
+    Weigh {
+        input: Box<Taped<'p>>,
+    },
+    Map {
+        input: Box<Taped<'p>>,
+        derivative: Grid,
+    },
+    Select {
+        input: Box<Taped<'p>>,
+        places: Vec<usize>,
+    },
+    Quotient {
+        over: Box<Taped<'p>>,
+        under: Box<Taped<'p>>,
+    },
     /// One value for each image that was seen: the number of the pool.
     Kept(usize),
     /// A number that is known only after the images.
@@ -49,8 +78,15 @@ pub(super) enum How<'p> {
 /// Where the sums of a step or a ratio come from.
 #[derive(Debug)]
 pub(super) enum Sums<'p> {
-    Step { input: Box<Taped<'p>>, summed: Summed },
-    Ratio { activated: Activated, classes: Vec<usize>, overlapped: Overlapped },
+    Step {
+        input: Box<Taped<'p>>,
+        summed: Summed,
+    },
+    Ratio {
+        activated: Activated,
+        classes: Vec<usize>,
+        overlapped: Overlapped,
+    },
     /// From parts of the window, or from the images: the number of the cut or pool, and the terms
     /// that are factors of its values.
     Given(usize, Vec<Taped<'p>>),
@@ -170,11 +206,7 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
 }
 
 /// The sums of a linear step or a ratio in a window.
-pub(super) fn part<'p>(
-    world: &dyn World,
-    spot: &'p Spot,
-    live: &Mask,
-) -> Result<(Cut, Sums<'p>)> {
+pub(super) fn part<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result<(Cut, Sums<'p>)> {
     if let Node::Region { overlap, region } = spot.loss.node() {
         let window = world.window().ok_or_else(|| no_window(spot))?;
         return overlapped(window, spot, overlap, region, live);
@@ -234,7 +266,8 @@ fn overlapped<'p>(
         Some(read) => Some(read.among(&classes, all.len())),
     };
     let unit = overlap.activation != Activation::Identity;
-    let (activated, target) = window.activate(spot, overlap.activation, unit, &everywhere, false)?;
+    let (activated, target) =
+        window.activate(spot, overlap.activation, unit, &everywhere, false)?;
     let cells = (activated.p.classes(&classes), target.classes(&classes));
     let (cut, overlapped) = ratio::sums(spot.over, &region.ratio, &weights, cells);
     Ok((cut, Sums::Ratio { activated, classes, overlapped }))
@@ -285,7 +318,8 @@ fn given<'p>(
             let cells = cut.sums[0].shape;
             let mut weighed = false;
             for factors in cut.rest.factors.iter().filter(|f| f.contains(&Factor::Term(term.id))) {
-                let all: Vec<_> = deferred(factors).into_iter().chain(cut.rest.consumed.clone()).collect();
+                let all: Vec<_> =
+                    deferred(factors).into_iter().chain(cut.rest.consumed.clone()).collect();
                 let mass = linear::known_mass(&all, Some(known), within, cells)?;
                 weighed |= mass.is_none_or(|mass| mass.cells.iter().any(|&mass| mass != 0.0));
             }
@@ -407,8 +441,7 @@ fn ratio_of<'p>(
         Sums::Ratio { classes, .. } => classes.clone(),
         _ => classes_within(spot, world.classes()),
     };
-    let (field, divided) =
-        ratio::divide(spot, region, &classes, &cut, world.known(), live, &at)?;
+    let (field, divided) = ratio::divide(spot, region, &classes, &cut, world.known(), live, &at)?;
     Ok(Taped { spot, field, how: How::Ratio { sums, divided } })
 }
 
@@ -426,8 +459,7 @@ fn aggregated<'p>(
             place(input.spot.axes, &input.spot.classes, world.first_image(), cell)
         }
     };
-    let (field, aggregated) =
-        aggregate::take(spot, step, &input.field, live, &at)?;
+    let (field, aggregated) = aggregate::take(spot, step, &input.field, live, &at)?;
     Ok(Taped { spot, field, how: How::Aggregate { input: Box::new(input), aggregated } })
 }
 
@@ -480,10 +512,8 @@ fn scaled<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result<Taped<'p
 
 /// The field repeated along the axes that it lacks of a shape.
 fn widened(field: &Field, shape: Shape) -> Field {
-    let spread = |value: &Value| Value {
-        factors: value.factors.clone(),
-        grid: value.grid.spread(shape),
-    };
+    let spread =
+        |value: &Value| Value { factors: value.factors.clone(), grid: value.grid.spread(shape) };
     Field {
         shape,
         values: field.values.iter().map(spread).collect(),
@@ -514,10 +544,8 @@ fn selected_mass(weight: &Mass, places: &[usize]) -> Mass {
 }
 
 fn selected(field: &Field, places: &[usize]) -> Field {
-    let of_value = |value: &Value| Value {
-        factors: value.factors.clone(),
-        grid: value.grid.classes(places),
-    };
+    let of_value =
+        |value: &Value| Value { factors: value.factors.clone(), grid: value.grid.classes(places) };
     Field {
         shape: Shape { class: places.len(), ..field.shape },
         values: field.values.iter().map(of_value).collect(),

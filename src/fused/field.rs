@@ -124,10 +124,7 @@ impl Field {
 }
 
 /// The product of weights over cells of a shape, none if it is 1 everywhere.
-pub(super) fn mass<'a>(
-    weights: impl Iterator<Item = &'a Mass>,
-    shape: Shape,
-) -> Mask {
+pub(super) fn mass<'a>(weights: impl Iterator<Item = &'a Mass>, shape: Shape) -> Mask {
     weights
         .filter(|weight| weight.deferred.is_none())
         .fold(None, |mass, weight| both(mass, Some(&weight.grid), shape))

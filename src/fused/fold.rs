@@ -43,9 +43,8 @@ impl<'s> Fold<'s> {
         volumes: &[Exact],
         given: &'s [(Arc<Named>, Grid)],
     ) -> Result<Self> {
-        let volumes = plan
-            .defers()
-            .then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
+        let volumes =
+            plan.defers().then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
         let mut fold = Self { plan, pixels, pools: Vec::new(), volumes, given };
         for (pool, spot) in pools.iter().zip(plan.pool_spots()) {
             let pooled = match pool {

@@ -148,10 +148,7 @@ impl Grid {
     pub(super) fn classes(&self, places: &[usize]) -> Self {
         let size = self.shape.image * self.shape.pixel;
         let rows = places.iter().flat_map(|&place| &self.cells[place * size..(place + 1) * size]);
-        Self {
-            shape: Shape { class: places.len(), ..self.shape },
-            cells: rows.copied().collect(),
-        }
+        Self { shape: Shape { class: places.len(), ..self.shape }, cells: rows.copied().collect() }
     }
 
     /// These rows at their places among `all` classes, and 0 elsewhere.

@@ -177,9 +177,9 @@ pub(super) fn known_mass(
     cells: Shape,
 ) -> Result<Mask> {
     let Some(known) = known else { return Ok(None) };
-    weights.iter().try_fold(None, |mass, named| {
-        Ok(both(mass, Some(&known.weight(named, classes)?), cells))
-    })
+    weights
+        .iter()
+        .try_fold(None, |mass, named| Ok(both(mass, Some(&known.weight(named, classes)?), cells)))
 }
 
 /// The factors of each sum of values.
@@ -224,8 +224,7 @@ pub(super) fn finish(
         reads.join(consumed, |reads, mass| *reads = if mass == 0.0 { 0.0 } else { *reads });
     }
     let reads = reads.gather(groups);
-    let mut totals: Vec<Grid> =
-        values.iter().map(|sums| times(sums, &consumed)).collect();
+    let mut totals: Vec<Grid> = values.iter().map(|sums| times(sums, &consumed)).collect();
     if let Some(factors) = &factors {
         let mut all = Grid::zeros(cells);
         for (total, factors) in totals.drain(..).zip(factors) {

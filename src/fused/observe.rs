@@ -361,11 +361,7 @@ pub(super) enum Evaluated<'p> {
     Sums(evaluate::Sums<'p>),
 }
 
-fn row<'p>(
-    window: &Window<'_, '_>,
-    spot: &'p Spot,
-    live: &Mask,
-) -> Result<(Row, Evaluated<'p>)> {
+fn row<'p>(window: &Window<'_, '_>, spot: &'p Spot, live: &Mask) -> Result<(Row, Evaluated<'p>)> {
     let linear = match spot.loss.node() {
         Node::Step(_, step) => is_linear(step),
         _ => true,
@@ -526,7 +522,9 @@ fn below<'p>(
         (Node::Select(..), Some(child)) => vec![(child, live_of_selected(window, spot, live))],
         (Node::Sum { terms, .. }, _) => {
             let parts = spot.parts.iter().zip(terms);
-            parts.map(|(part, (c, _))| (part, live_of_term(live, *c, shape(spot), shape(part)))).collect()
+            parts
+                .map(|(part, (c, _))| (part, live_of_term(live, *c, shape(spot), shape(part))))
+                .collect()
         }
         (_, _) => {
             let gathered = |part| evaluate::gather_live(live, shape(spot), shape(part));

@@ -25,7 +25,12 @@ pub(super) struct Offences {
 impl Offences {
     /// The first bad cell of the first array that has one.
     pub(super) fn into_error(self) -> Option<Error> {
-        self.first.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().next().map(|(_, error)| error)
+        self.first
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .into_values()
+            .next()
+            .map(|(_, error)| error)
     }
 
     fn add(&self, rank: Rank, index: Vec<usize>, error: Error) {

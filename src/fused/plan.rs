@@ -196,9 +196,8 @@ impl Plan {
         let mut given = Vec::new();
         self.root.visit(&mut |spot| {
             if spot.place == Place::Fold {
-                let of_batch = |named: &&Arc<Named>| {
-                    matches!(named.weight, Weight::Map | Weight::Mask)
-                };
+                let of_batch =
+                    |named: &&Arc<Named>| matches!(named.weight, Weight::Map | Weight::Mask);
                 given.extend(spot.weights.iter().filter(of_batch));
             }
         });
@@ -323,7 +322,8 @@ impl Builder<'_> {
                     .map_err(|why| order(format!("step `{step}` {why}")))?;
                 let of_child = &parts[0].classes;
                 let by = step.by.iter().flatten().enumerate();
-                weights = by.map(|(at, by)| self.named(by, parts[0].axes, of_child, (id, at))).collect();
+                weights =
+                    by.map(|(at, by)| self.named(by, parts[0].axes, of_child, (id, at))).collect();
                 if let Some(by) = weights.iter().find(|by| !parts[0].axes.contains_all(by.axes)) {
                     let Named { text, axes, .. } = &**by;
                     let left = parts[0].axes;

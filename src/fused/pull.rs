@@ -83,8 +83,7 @@ impl Taped<'_> {
                 }
                 // What cells add is counted with the masses as they are.
                 let carried = adjoint.of_weight.as_ref().filter(|_| !sink.parts);
-                let (mut slopes, terms) =
-                    finished.pull(cut, &self.field, &adjoint.values, carried);
+                let (mut slopes, terms) = finished.pull(cut, &self.field, &adjoint.values, carried);
                 if sink.parts {
                     slopes.divisor = None;
                 }
@@ -140,8 +139,8 @@ impl Taped<'_> {
                 if sink.parts {
                     let mapped = adjoint.values[0].clone().times(self.field.value());
                     let passed_on = below.clone().times(input.field.value());
-                    sink.remainder += mapped.cells.iter().sum::<f64>()
-                        - passed_on.cells.iter().sum::<f64>();
+                    sink.remainder +=
+                        mapped.cells.iter().sum::<f64>() - passed_on.cells.iter().sum::<f64>();
                 }
                 input.pull(Adjoint { values: vec![below], of_weight: adjoint.of_weight }, sink);
             }
@@ -194,7 +193,8 @@ impl Taped<'_> {
     ) {
         let Adjoint { values, of_weight } = adjoint;
         let mut below = values[0].clone();
-        let divide = |adjoint: &mut f64, d| *adjoint = if *adjoint == 0.0 { 0.0 } else { *adjoint / d };
+        let divide =
+            |adjoint: &mut f64, d| *adjoint = if *adjoint == 0.0 { 0.0 } else { *adjoint / d };
         below.join(under.field.value(), divide);
         let (of_over, of_under) = match over.field.dependent() {
             Some(_) => (of_weight, None),

@@ -21,9 +21,11 @@ pub(super) struct Overlapped {
     mass: Mask,
 }
 
-/// The derivatives of a value with respect to the sums of the three terms.
+/// The derivatives of a value with respect to the sums of the three terms: those of the ratio and of its
+/// denominator, each with what came back to it. They are multiplied cell by cell, last, so that a
+/// derivative of 0 stays 0 whatever came back.
 #[derive(Clone)]
-pub(super) struct TermSlopes(pub(super) [Grid; 3]);
+pub(super) struct TermSlopes(Vec<([Grid; 3], Grid)>);
 
 /// p^e.
 fn power(ratio: &Ratio, x: f64) -> f64 {
@@ -101,18 +103,11 @@ impl Overlapped {
     pub(super) fn pull(&self, ratio: &Ratio, slopes: &TermSlopes) -> Grid {
         let shape = self.p.shape;
         let mut of_p = Grid::zeros(shape);
-        for (class, image) in shape.rows() {
-            let [tp, fp, fnn] = &slopes.0;
-            for pixel in 0..shape.pixel {
-                let cell = (class * shape.image + image) * shape.pixel + pixel;
-                let m = self.mass.as_ref().map_or(1.0, |mass| mass.cells[cell]);
-                let of_sums = [tp, fp, fnn].map(|grid| grid.at(class, image, pixel));
-                if m == 0.0 || of_sums == [0.0; 3] {
-                    continue;
-                }
-                let of_terms = term_slopes(ratio, self.p.cells[cell], self.t.cells[cell]);
-                of_p.cells[cell] =
-                    m * of_sums.iter().zip(of_terms).map(|(&a, b)| product(a, b)).sum::<f64>();
+        for cell in 0..shape.cells() {
+            let m = self.mass.as_ref().map_or(1.0, |mass| mass.cells[cell]);
+            if m != 0.0 {
+                let of_terms = || term_slopes(ratio, self.p.cells[cell], self.t.cells[cell]);
+                of_p.cells[cell] = m * slopes.at(shape.cell(cell), of_terms);
             }
         }
         of_p
@@ -127,13 +122,30 @@ impl Overlapped {
             if m == 0.0 {
                 continue;
             }
-            let (class, image, pixel) = shape.cell(cell);
-            let terms = terms(ratio, self.p.cells[cell], self.t.cells[cell]);
-            let parts = parts.0.iter().zip(terms);
-            of_cells.cells[cell] =
-                m * parts.map(|(part, term)| product(part.at(class, image, pixel), term)).sum::<f64>();
+            let terms = || terms(ratio, self.p.cells[cell], self.t.cells[cell]);
+            of_cells.cells[cell] = m * parts.at(shape.cell(cell), terms);
         }
         of_cells
+    }
+}
+
+impl TermSlopes {
+    /// What came back to a cell, whose terms, or their derivatives, are these.
+    fn at(
+        &self,
+        (class, image, pixel): (usize, usize, usize),
+        terms: impl Fn() -> [f64; 3],
+    ) -> f64 {
+        let of_part = |(slopes, back): &([Grid; 3], Grid)| {
+            let back = back.at(class, image, pixel);
+            if back == 0.0 {
+                return 0.0;
+            }
+            let slopes = slopes.each_ref().map(|slope| slope.at(class, image, pixel));
+            let of_sums = slopes.iter().zip(terms()).map(|(&a, b)| product(a, b)).sum::<f64>();
+            product(back, of_sums)
+        };
+        self.0.iter().map(of_part).sum()
     }
 }
 
@@ -171,8 +183,8 @@ fn score(region: &Region, sums: [f64; 3]) -> Score {
     };
     let of_divisor = [k, ratio.false_positive, ratio.false_negative];
     let numerator = k * true_positive + ratio.smooth_numerator;
-    let open = of_divisor.iter().zip(sums).map(|(w, sum)| w * sum).sum::<f64>()
-        + ratio.smooth_denominator;
+    let open =
+        of_divisor.iter().zip(sums).map(|(w, sum)| w * sum).sum::<f64>() + ratio.smooth_denominator;
     let at_floor = ratio.floor > 0.0 && open <= ratio.floor;
     let divisor = if at_floor { ratio.floor } else { open };
     let quotient = numerator / divisor;
@@ -292,20 +304,14 @@ pub(super) fn divide(
 impl Divided {
     /// The derivatives with respect to the sums.
     pub(super) fn pull(&self, adjoint: &Grid, carried: Option<&Grid>) -> TermSlopes {
-        TermSlopes([0, 1, 2].map(|place| {
-            let mut slope = self.slopes[place].clone().times(adjoint);
-            if let Some(carried) = carried {
-                slope.add(&self.divisor_slopes[place].clone().times(carried));
-            }
-            self.of_cells(&slope)
-        }))
+        let mut back = vec![(self.slopes.clone(), self.of_cells(adjoint))];
+        back.extend(carried.map(|carried| (self.divisor_slopes.clone(), self.of_cells(carried))));
+        TermSlopes(back)
     }
 
     /// What each unit of the sums adds to the value.
     pub(super) fn parts(&self, adjoint: &Grid) -> TermSlopes {
-        TermSlopes([0, 1, 2].map(|place| {
-            self.of_cells(&self.parts[place].clone().times(adjoint))
-        }))
+        TermSlopes(vec![(self.parts.clone(), self.of_cells(adjoint))])
     }
 
     fn of_cells(&self, slope: &Grid) -> Grid {

@@ -191,7 +191,9 @@ impl Assigner {
             return Ok(child);
         }
         if child.factor && !linear {
-            return whole("an aggregate that is no sum or mean needs a value that is known only after all images");
+            return whole(
+                "an aggregate that is no sum or mean needs a value that is known only after all images",
+            );
         }
         let takes_pixels = spot.over.contains(Axis::Pixel);
         if spot.over.contains(Axis::Image) {

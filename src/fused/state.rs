@@ -132,7 +132,8 @@ impl Pool {
                 }
             }
             (Self::Kept { rows, .. }, Self::Kept { rows: more, .. }) => {
-                more.iter().for_each(|(bits, times)| *rows.entry(bits.clone()).or_default() += times);
+                more.iter()
+                    .for_each(|(bits, times)| *rows.entry(bits.clone()).or_default() += times);
             }
             _ => {}
         }
@@ -263,7 +264,12 @@ impl Seen {
     }
 
     /// What comes back to the values that an image left, where they were kept.
-    pub(super) fn matched(&self, backs: &[Option<Back>], pool: usize, kept: &Kept) -> Option<Adjoint> {
+    pub(super) fn matched(
+        &self,
+        backs: &[Option<Back>],
+        pool: usize,
+        kept: &Kept,
+    ) -> Option<Adjoint> {
         let Some(Back::Kept(adjoint)) = &backs[pool] else { return None };
         let Pool::Kept { rows, .. } = &self.pools[pool] else { return None };
         let key = bits(kept);

@@ -5,7 +5,10 @@
 mod several {
     use rayon::prelude::*;
 
-    pub(in crate::fused) fn map<T: Send>(count: usize, work: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    pub(in crate::fused) fn map<T: Send>(
+        count: usize,
+        work: impl Fn(usize) -> T + Send + Sync,
+    ) -> Vec<T> {
         (0..count).into_par_iter().map(work).collect()
     }
 

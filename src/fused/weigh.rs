@@ -115,7 +115,10 @@ impl Window<'_, '_> {
             let named = bad.map(|cell| {
                 let index = self.index_in(given.layout, values.shape.cell(cell));
                 let value = values.cells[cell];
-                (index.clone(), format!("{weight}: {weight}{index:?} is {value}, expected {expected}"))
+                (
+                    index.clone(),
+                    format!("{weight}: {weight}{index:?} is {value}, expected {expected}"),
+                )
             });
             self.on_offence.take(rank, ErrorKind::Weight, named)?;
             values = values.map(|value| if good(value) { value } else { 0.0 });

@@ -196,7 +196,8 @@ impl<'w, 'b> Window<'w, 'b> {
         let activated = Activated::new(activation, &x);
         if activation == Activation::Normalize {
             let bad = |cell: usize| {
-                activated.p.cells[cell].is_nan() && read.as_ref().is_none_or(|r| r.cells[cell] != 0.0)
+                activated.p.cells[cell].is_nan()
+                    && read.as_ref().is_none_or(|r| r.cells[cell] != 0.0)
             };
             let named = (0..t.cells.len()).filter(|&cell| bad(cell)).map(|cell| {
                 let (_, image, pixel) = t.shape.cell(cell);
@@ -253,7 +254,14 @@ impl<'w, 'b> Window<'w, 'b> {
         let rank = (spot.id, TARGET);
         let Truth::Labels { ignored, .. } = &self.data.target else {
             let (least, most) = if unit { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
-            return self.check_cells(rank, "target", target, (least, most), "a target in [0, 1]", read);
+            return self.check_cells(
+                rank,
+                "target",
+                target,
+                (least, most),
+                "a target in [0, 1]",
+                read,
+            );
         };
         let classes = self.data.extents.class as i128;
         let good = |label: &i128| (0..classes).contains(label) || Some(*label) == *ignored;
@@ -293,7 +301,8 @@ impl<'w, 'b> Window<'w, 'b> {
             return Ok(());
         }
         let is_read = |cell: usize| read.as_ref().is_none_or(|read| read.cells[cell] != 0.0);
-        let bad = (0..values.cells.len()).filter(|&cell| !good(values.cells[cell]) && is_read(cell));
+        let bad =
+            (0..values.cells.len()).filter(|&cell| !good(values.cells[cell]) && is_read(cell));
         let named = bad.map(|cell| {
             let index = self.index(values.shape.cell(cell));
             let value = values.cells[cell];

@@ -49,7 +49,8 @@ pub(super) fn gradient<F: Float, D: Dimension>(
 ) -> Result<()> {
     let images = pass.data.extents.image;
     let matched = |pool: usize, kept: &super::observe::Kept| seen.matched(&sink.given, pool, kept);
-    let of_images = threads::map(images, |image| pass.pull_image(image, &sink.given, &matched, false));
+    let of_images =
+        threads::map(images, |image| pass.pull_image(image, &sink.given, &matched, false));
     let of_images = of_images.into_iter().collect::<Result<Vec<Sink>>>()?;
     let failed = Mutex::new(None);
     threads::each(parts(pass, batch, gradient), |part| {

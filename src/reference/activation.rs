@@ -93,7 +93,8 @@ impl Activated {
         let bad = self.p.indexed_iter().filter(|&(cell, p)| live[cell] && p.is_nan());
         let first = bad.map(|((_, pixel, image), _)| (pixel, image));
         if self.activation == Activation::Normalize
-            && let Some((pixel, image)) = first.min_by_key(|&(pixel, image)| index((0, pixel, image)))
+            && let Some((pixel, image)) =
+                first.min_by_key(|&(pixel, image)| index((0, pixel, image)))
         {
             return Err(Error::new(
                 ErrorKind::Domain,
@@ -110,9 +111,7 @@ impl Activated {
     pub(super) fn error(&self, cell: (usize, usize, usize), t: f64) -> f64 {
         let p = self.p[cell];
         match self.activation {
-            Activation::Sigmoid | Activation::Softmax => {
-                (1.0 - t) * p - t * self.ln_q[cell].exp()
-            }
+            Activation::Sigmoid | Activation::Softmax => (1.0 - t) * p - t * self.ln_q[cell].exp(),
             _ => p - t,
         }
     }

@@ -237,12 +237,17 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
         value: ROUNDING * size + ROUNDING / NUDGE * far[0],
         gradient: noise + ROUNDING / NUDGE * far[1],
     };
+    // With masses, which cells tie decides the value, too.
+    let chosen_by_mass = ["quantile(", "top("];
+    if nearly_ties(&trace, &chosen_by_mass, ROUNDING * size, squashed(case)) {
+        return None;
+    }
     if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size) {
         return None;
     }
     let smooth = far[1] <= (JUMP * steepest).max(noise)
         && bits[1] <= slack.gradient
-        && !nearly_ties(&trace, ROUNDING * size, squashed(case));
+        && !nearly_ties(&trace, &["max(", "min("], ROUNDING * size, squashed(case));
     Some((slack, smooth))
 }
 
@@ -287,11 +292,11 @@ fn squashed(case: &Case) -> bool {
 }
 
 /// Whether a step that chooses among values has two that rounding tells apart, or may.
-fn nearly_ties(trace: &Trace, rounding: f64, squashed: bool) -> bool {
+fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, squashed: bool) -> bool {
     let mut before: Option<&lossfold::Traced> = None;
     let mut nearly = false;
     for node in &trace.nodes {
-        if ["max(", "min(", "quantile(", "top("].iter().any(|name| node.step.starts_with(name)) {
+        if steps.iter().any(|name| node.step.starts_with(name)) {
             let mut values: Vec<f64> =
                 before.into_iter().flat_map(|input| input.field.values().to_owned()).collect();
             values.sort_by(f64::total_cmp);
