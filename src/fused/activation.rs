@@ -166,7 +166,7 @@ impl Activated {
         }
     }
 
-    /// dp_c / dx_k = (1 - p_c) / total for k = c, and -p_c / total for another k.
+    /// `dp_c / dx_k` is (1 - p) / total for k = c, and -p / total for another k, with p of c.
     fn pull_normalize(&self, slope: &Grid, gradient: &mut Grid) {
         let Some(totals) = &self.totals else { return };
         let shape = self.p.shape;

@@ -17,6 +17,7 @@ pub(super) struct Whole {
 
 /// What of a node's field is not known in the pass over the images.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 struct Nature {
     /// Evaluated after the images.
     global: bool,

@@ -8,15 +8,17 @@ use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 
+use super::account::Notes;
 use super::data::Data;
 use super::evaluate::{Taped, node};
 use super::exact::Exact;
+use super::facts::Facts;
 use super::fold::{Fold, Rows, bits};
 use super::grid::{Grid, Shape};
 use super::linear::Rest;
-use super::observe::{Kept, Pass, Row, Terms, first_offence};
-use super::offence::OnOffence;
-use super::plan::{Facts, Named, Plan, leaves};
+use super::live::Terms;
+use super::observe::{Kept, Mode, Pass, Row, first_offence};
+use super::plan::{Named, Plan, leaves};
 use super::pull::{Adjoint, Back, Sink, asks_for_nan};
 use super::{threads, write};
 
@@ -149,19 +151,29 @@ impl Seen {
         plan: &'w Arc<Plan>,
         data: &'w Data<'b>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
-        Self::read(plan, data, Terms::Read)
-            .or_else(|_| Self::read(plan, data, Terms::Weighed))
+        Self::noted(plan, data, None)
+    }
+
+    /// The same; divisors are taken down.
+    pub(super) fn noted<'w, 'b>(
+        plan: &'w Arc<Plan>,
+        data: &'w Data<'b>,
+        notes: Option<&'w Notes>,
+    ) -> Result<(Self, Pass<'w, 'b>)> {
+        let weighed = Mode { terms: Terms::Weighed, notes, ..Mode::READ };
+        Self::read(plan, data, Mode { notes, ..Mode::READ })
+            .or_else(|_| Self::read(plan, data, weighed))
             .map_err(|error| first_offence(plan, data).unwrap_or(error))
     }
 
     fn read<'w, 'b>(
         plan: &'w Arc<Plan>,
         data: &'w Data<'b>,
-        terms: Terms,
+        mode: Mode<'w>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
-        let pass = Pass::new(plan, data, terms, OnOffence::End)?;
+        let pass = Pass::new(plan, data, mode)?;
         let images = data.extents.image;
-        let rows = threads::map(images, |image| pass.rows(image, OnOffence::End));
+        let rows = threads::map(images, |image| pass.rows(image, mode));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
         let mut pools: Vec<Pool> = match rows.first() {
             Some(rows) => rows.iter().map(Pool::new).collect(),
@@ -239,22 +251,30 @@ impl Seen {
     }
 
     /// The fold, evaluated.
-    fn fold<R>(&self, look: impl FnOnce(&Taped<'_>) -> Result<R>) -> Result<R> {
+    fn fold<R>(
+        &self,
+        notes: Option<&Notes>,
+        look: impl FnOnce(&Taped<'_>) -> Result<R>,
+    ) -> Result<R> {
         if self.plan.closed && self.images != 1 {
             return Err(leaves(&self.plan.loss, crate::axis::Axis::Image.into()));
         }
         let pixels = self.spatial.iter().product();
-        let fold = Fold::new(&self.plan, pixels, &self.pools, &self.volumes, &self.given)?;
+        let fold = Fold::new(&self.plan, pixels, &self.pools, &self.volumes, &self.given, notes)?;
         look(&node(&fold, &self.plan.root, &None)?)
     }
 
     pub(super) fn value(&self) -> Result<f64> {
-        self.fold(|root| scalar(root, &self.plan.loss))
+        self.fold(None, |root| scalar(root, &self.plan.loss))
     }
 
     /// The value, and what comes back to the pools; the parts of the value, where these are asked for.
-    pub(super) fn value_and_backs(&self, parts: bool) -> Result<(f64, Sink)> {
-        self.fold(|root| {
+    pub(super) fn value_and_backs(
+        &self,
+        parts: bool,
+        notes: Option<&Notes>,
+    ) -> Result<(f64, Sink)> {
+        self.fold(notes, |root| {
             let value = scalar(root, &self.plan.loss)?;
             let shape = root.field.shape;
             let mut sink = Sink::new(parts, shape, self.plan.pools);
@@ -457,7 +477,7 @@ impl State {
         let (of_batch, pass) = Seen::of(&plan, &data)?;
         let seen = self.seen()?;
         seen.check_same(&of_batch)?;
-        let (_, sink) = seen.value_and_backs(false)?;
+        let (_, sink) = seen.value_and_backs(false, None)?;
         write::gradient(seen, &pass, &sink, batch, gradient)
     }
 }

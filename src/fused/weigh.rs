@@ -105,7 +105,7 @@ impl Window<'_, '_> {
         let given = self.data.given(weight).ok_or_else(|| {
             Error::new(ErrorKind::Weight, format!("weight `{weight}`: not carried by the batch"))
         })?;
-        let mut values = self.read(given.axes, &*given.rows);
+        let mut values = self.read(given.axes, &given.rows);
         let (good, expected): (fn(f64) -> bool, _) = match weight {
             Weight::Mask => (|value| value == 0.0 || value == 1.0, "0 or 1"),
             _ => (|value| value.is_finite() && value >= 0.0, "a finite number of at least 0"),
@@ -163,13 +163,12 @@ impl Window<'_, '_> {
     fn volumes_over(&self, over: Axes, classes: &[usize]) -> Volumes {
         let target = self.target();
         let of_pixels = self.volumes.filter(|_| over.contains(Axis::Pixel));
-        let (total, count) = match of_pixels {
-            Some(Volumes { total, count }) => (total.classes(classes), count.classes(classes)),
-            None => {
-                let of_classes = target.classes(classes);
-                let counted = of_classes.clone().map(|t| f64::from(u8::from(t.is_finite())));
-                (self.where_kept(of_classes), self.where_kept(counted))
-            }
+        let (total, count) = if let Some(Volumes { total, count }) = of_pixels {
+            (total.classes(classes), count.classes(classes))
+        } else {
+            let of_classes = target.classes(classes);
+            let counted = of_classes.clone().map(|t| f64::from(u8::from(t.is_finite())));
+            (self.where_kept(of_classes), self.where_kept(counted))
         };
         let shape = total.shape.without(over);
         Volumes { total: total.gather(shape), count: count.gather(shape) }

@@ -7,11 +7,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis, Extents};
+use crate::batch::ReadRow;
 use crate::element::{Activation, Element};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::notation::Number;
 
+use super::account::Notes;
 use super::activation::{Activated, Slope};
+use super::buffer;
 use super::data::{Data, Truth};
 use super::element;
 use super::field::Mass;
@@ -38,6 +41,8 @@ pub(super) struct Window<'w, 'b> {
     /// What the blocks of the image left at every cut, where the window is an image in parts.
     pub(super) cuts: Option<&'w [Cut]>,
     pub(super) on_offence: OnOffence<'w>,
+    /// Where divisors are taken down.
+    pub(super) notes: Option<&'w Notes>,
     cells: OnceCell<Cells>,
     /// The terms that a cell of the window reads.
     pub(super) terms: RefCell<BTreeSet<usize>>,
@@ -62,8 +67,8 @@ impl<'w, 'b> Window<'w, 'b> {
     ) -> Self {
         let cells = OnceCell::new();
         let terms = RefCell::default();
-        let (volumes, totals, cuts) = (None, None, None);
-        Self { data, images, pixels, volumes, totals, cuts, on_offence, cells, terms }
+        let (volumes, totals, cuts, notes) = (None, None, None, None);
+        Self { data, images, pixels, volumes, totals, cuts, on_offence, notes, cells, terms }
     }
 
     pub(super) fn extents(&self) -> Extents {
@@ -93,13 +98,9 @@ impl<'w, 'b> Window<'w, 'b> {
     }
 
     /// Reads rows into a grid of the axes that they have.
-    pub(super) fn read(
-        &self,
-        axes: Axes,
-        rows: &dyn Fn(usize, usize, Range<usize>, &mut Vec<f64>),
-    ) -> Grid {
+    pub(super) fn read(&self, axes: Axes, rows: &ReadRow<'_, f64>) -> Grid {
         let shape = self.shape(axes, self.data.extents.class);
-        let mut cells = Vec::with_capacity(shape.cells());
+        let mut cells = buffer::take(shape.cells());
         let pixels = if axes.contains(Axis::Pixel) { self.pixels.clone() } else { 0..1 };
         for (class, image) in shape.rows() {
             let image = if axes.contains(Axis::Image) { self.images.start + image } else { 0 };
@@ -110,10 +111,10 @@ impl<'w, 'b> Window<'w, 'b> {
 
     fn cells(&self) -> &Cells {
         self.cells.get_or_init(|| {
-            let prediction = self.read(Axes::ALL, &*self.data.prediction);
+            let prediction = self.read(Axes::ALL, &self.data.prediction);
             let (mut labels, mut kept) = (Vec::new(), None);
             let target = match &self.data.target {
-                Truth::Dense(rows) => self.read(Axes::ALL, &**rows),
+                Truth::Dense(rows) => self.read(Axes::ALL, rows),
                 Truth::Labels { rows, ignored } => {
                     for image in self.images.clone() {
                         rows(0, image, self.pixels.clone(), &mut labels);

@@ -97,7 +97,7 @@ impl<F: Float> Part<'_, F> {
     fn write(mut self, pass: &Pass<'_, '_>, of_image: &Sink) -> Result<()> {
         let pixels = pass.data.extents.pixel;
         let classes = pass.data.extents.class;
-        let mut rows: Vec<_> = self.into.outer_iter_mut().map(|row| row.into_iter()).collect();
+        let mut rows: Vec<_> = self.into.outer_iter_mut().map(IntoIterator::into_iter).collect();
         for number in self.blocks {
             let range = block(number, pixels);
             let sink = pass.pull_block(self.image, range.clone(), of_image)?;

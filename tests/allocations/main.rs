@@ -13,7 +13,7 @@ use ndarray::{Array3, Array4, Ix4};
 use counting::{Bytes, allocated, alone};
 
 const CLASSES: usize = 5;
-const SHAPE: [usize; 3] = [4, 128, 128];
+const SHAPE: [usize; 3] = [8, 192, 192];
 
 const LOSSES: [&str; 5] = [
     "bce(sigmoid) > mean(class) > mean(pixel) > mean(image)",
@@ -76,10 +76,10 @@ impl Arrays {
             .collect()
     }
 
-    /// An eighth of a byte per element of the prediction: a one-hot target has at least a byte per
-    /// element, a copy in floats has four.
+    /// Half a byte per element of the prediction: a one-hot target has at least a byte per element, a
+    /// copy in floats has four. Each thread holds the numbers of one block of pixels, whatever the batch.
     fn limit(&self) -> usize {
-        self.prediction.len() / 8
+        self.prediction.len() / 2
     }
 }
 
@@ -109,8 +109,8 @@ fn assert_small(arrays: &Arrays, rows: Vec<(String, Bytes)>) {
     let limit = arrays.limit();
     let over: Vec<String> = rows
         .into_iter()
-        .filter(|(_, bytes)| bytes.peak >= limit || bytes.total >= limit)
-        .map(|(row, bytes)| format!("{} at peak, {} in total: {row}", bytes.peak, bytes.total))
+        .filter(|(_, bytes)| bytes.peak >= limit)
+        .map(|(row, bytes)| format!("{} at peak: {row}", bytes.peak))
         .collect();
     assert_none(&format!("less than {limit} bytes"), &over);
 }
@@ -131,8 +131,8 @@ fn a_gradient_into_a_buffer_copies_nothing() {
     assert_small(&arrays, rows);
 }
 
-/// Partial sums per chunk and per image may grow with the batch, at most by a byte per 64 elements:
-/// what holds more than 5 kB does not double.
+/// Partial sums per chunk and per image may grow with the batch, at most by a byte per 8 elements: no
+/// array with as many numbers as there are elements, or pixels, is among them.
 #[test]
 fn what_is_held_does_not_grow_with_images_or_pixels() {
     let _alone = alone();
@@ -155,7 +155,7 @@ fn what_is_held_does_not_grow_with_images_or_pixels() {
     ] {
         let (more, after) = peaks(shape);
         for ((row, before), (_, after)) in before.iter().zip(&after) {
-            if after.peak > before.peak + (more - elements) / 64 {
+            if after.peak > before.peak + (more - elements) / 8 {
                 grown.push(format!("{} to {} by twice the {what}: {row}", before.peak, after.peak));
             }
         }
@@ -170,7 +170,7 @@ fn the_reference_is_far_over_the_limit() {
     for (row, bytes) in measured(&arrays, |loss, batch| loss.reference().value(batch)) {
         // At least the target and the prediction in f64.
         assert!(bytes.peak >= 16 * arrays.prediction.len(), "{}: {row}", bytes.peak);
-        assert!(bytes.peak > 100 * arrays.limit() && bytes.total >= bytes.peak, "{row}");
+        assert!(bytes.peak > 20 * arrays.limit() && bytes.total >= bytes.peak, "{row}");
     }
 }
 
