@@ -24,7 +24,7 @@ use super::window::{Volumes, Window};
 /// these two numbers only.
 pub(super) const BLOCK: usize = 256;
 /// How many blocks make a chunk, the unit of work of a thread.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 16;
 
 /// What one image leaves of a pool.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use crate::batch::{Batch, Float, arranged};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::grid::Grid;
-use super::observe::{BLOCK, Pass, block, blocks};
+use super::observe::{BLOCK, CHUNK, Pass, block, blocks};
 use super::pull::Sink;
 use super::state::Seen;
 use super::threads;
@@ -62,7 +62,7 @@ pub(super) fn gradient<F: Float, D: Dimension>(
     failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// The gradient in parts that threads write apart: blocks of pixels, or images where the spatial axes
+/// The gradient in parts that threads write apart: chunks of pixels, or images where the spatial axes
 /// do not lie one in another.
 fn parts<'g, F: Float, D: Dimension>(
     pass: &Pass<'_, '_>,
@@ -83,11 +83,11 @@ fn parts<'g, F: Float, D: Dimension>(
             continue;
         }
         let mut left = of_image;
-        for number in 0..all {
-            let pixels = left.len_of(ndarray::Axis(1)).min(BLOCK);
+        for first in (0..all).step_by(CHUNK) {
+            let pixels = left.len_of(ndarray::Axis(1)).min(CHUNK * BLOCK);
             let (this, others) = left.split_at(ndarray::Axis(1), pixels);
             left = others;
-            parts.push(Part { image, blocks: number..number + 1, into: this });
+            parts.push(Part { image, blocks: first..all.min(first + CHUNK), into: this });
         }
     }
     parts
