@@ -51,6 +51,12 @@
 //! functions ([`bce`], [`squared`], [`absolute`], [`element()`], [`overlap`]). The grammar of the texts is
 //! in [`text`].
 //!
+//! # Two engines
+//!
+//! [`Loss::value`], [`Loss::value_and_gradient`] and [`Loss::explain`] read the data in blocks of pixels
+//! and hold sums; a [`State`] holds what images leave, and merges. [`Loss::reference`] evaluates every
+//! node literally on whole tensors: it is the definition, and the other is held to it.
+//!
 //! # The algebra
 //!
 //! [`Reduction::normal_form`] rewrites an order by the laws, [`Reduction::equivalent`] decides whether
@@ -59,7 +65,10 @@
 //!
 //! # What it does not do yet
 //!
-//! - Values are evaluated by the reference only, which materialises every intermediate field in f64.
+//! - [`Loss::values`] and [`Loss::trace`] materialise every intermediate field in f64.
+//! - A loss in which an aggregate that is no sum or mean needs a number for the whole batch, or goes
+//!   over images before pixels, reads all cells at once and has no [`State`]; so does one with a
+//!   `balance` over images.
 //! - Cross-entropy, focal and Lovász losses, and presets by the names of the frameworks.
 
 mod axis;
