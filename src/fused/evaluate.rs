@@ -2,6 +2,7 @@
 //! batch, or what the images left behind.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::element::Activation;
@@ -22,7 +23,7 @@ use super::live::live_of_selected;
 use super::offence::Rank;
 use super::plan::{Named, Spot, is_linear};
 use super::ratio::{self, Divided, Overlapped};
-use super::window::Window;
+use super::window::{Wanted, Window};
 
 /// A node that was evaluated: its field, and what the way back needs.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Taped<'p> {
 #[derive(Debug)]
 pub(super) enum How<'p> {
     Element {
-        activated: Box<Activated>,
+        activated: Rc<Activated>,
         slope: Slope,
     },
     Sum {
@@ -87,7 +88,7 @@ pub(super) enum Sums<'p> {
         summed: Box<Summed>,
     },
     Ratio {
-        activated: Box<Activated>,
+        activated: Rc<Activated>,
         classes: Vec<usize>,
         overlapped: Box<Overlapped>,
     },
@@ -153,7 +154,7 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
             let window = world.window().ok_or_else(|| no_window(spot))?;
             let (value, activated, slope) = window.element(spot, element, live)?;
             let field = Field::known(value, window.kept().into_iter().collect());
-            Ok(taped(field, How::Element { activated: Box::new(activated), slope }))
+            Ok(taped(field, How::Element { activated, slope }))
         }
         Node::Region { .. } => {
             let (cut, sums) = part(world, spot, live)?;
@@ -258,14 +259,12 @@ fn overlapped<'p>(
         Some(read) => Some(read.among(&classes, all.len())),
     };
     let unit = overlap.activation != Activation::Identity;
+    let wanted = Wanted { neutral: false, logarithms: false };
     let (activated, target) =
-        window.activate(spot, overlap.activation, unit, &everywhere, false)?;
+        window.activate(spot, overlap.activation, unit, &everywhere, wanted)?;
     let cells = (activated.p.classes(&classes), target.classes(&classes));
     let (cut, overlapped) = ratio::sums(spot.over, &region.ratio, &weights, cells);
-    Ok((
-        cut,
-        Sums::Ratio { activated: Box::new(activated), classes, overlapped: Box::new(overlapped) },
-    ))
+    Ok((cut, Sums::Ratio { activated, classes, overlapped: Box::new(overlapped) }))
 }
 
 pub(super) fn at_group(world: &dyn World, spot: &Spot, cell: (usize, usize, usize)) -> String {

@@ -82,6 +82,11 @@ impl Loss {
     /// assert_eq!(loss.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 5.0); // (1 + 9) / 2
     /// # Ok::<(), lossfold::Error>(())
     /// ```
+    ///
+    /// [`ErrorKind::Order`]: crate::ErrorKind::Order
+    /// [`ErrorKind::Domain`]: crate::ErrorKind::Domain
+    /// [`ErrorKind::Weight`]: crate::ErrorKind::Weight
+    /// [`ErrorKind::Empty`]: crate::ErrorKind::Empty
     pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
         value_of(self, batch, false).map(F::narrow)
     }
@@ -113,6 +118,8 @@ impl Loss {
     ///
     /// **Errors**: those of [`value`](Self::value), and [`ErrorKind::Shape`] for a buffer of another
     /// shape. After an error the buffer is as it was.
+    ///
+    /// [`ErrorKind::Shape`]: crate::ErrorKind::Shape
     pub fn value_and_gradient_into<F: Float, D: Dimension>(
         &self,
         batch: &Batch<'_, F, D>,
