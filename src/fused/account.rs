@@ -68,7 +68,7 @@ impl Account {
         part: bool,
     ) -> Result<Self> {
         let data = Data::new(batch);
-        let plan = Arc::new(Plan::new(loss, data.facts(), part)?);
+        let plan = Arc::new(Plan::of_batch(loss, data.facts(), part)?);
         let notes = Notes::default();
         let mut account = if plan.whole.is_some() {
             Self::at_once(&plan, &data, &notes)?

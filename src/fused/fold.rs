@@ -48,8 +48,9 @@ impl<'s> Fold<'s> {
         given: &'s [(Arc<Named>, Grid)],
         notes: Option<&'s Notes>,
     ) -> Result<Self> {
-        let volumes =
-            plan.defers().then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
+        let volumes = plan
+            .counts_images()
+            .then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
         let mut fold = Self { plan, pixels, pools: Vec::new(), volumes, given, notes };
         for (pool, spot) in pools.iter().zip(plan.pool_spots()) {
             let pooled = match pool {

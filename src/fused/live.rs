@@ -11,7 +11,7 @@ use super::given::terms_of;
 use super::grid::{Grid, Mask, Shape, both};
 use super::offence::OnOffence;
 use super::plan::{Place, Spot};
-use super::window::Window;
+use super::window::{Volumes, Window};
 
 /// Whether a number for the whole batch, which is weighted per cell, is taken to be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Terms {
 
 /// Finds which cells of every pool somebody reads.
 pub(super) fn descend_to_pools(
-    (data, totals): (&Data<'_>, Option<&Grid>),
+    (data, totals): (&Data<'_>, Option<&Volumes>),
     spot: &Spot,
     live: &Mask,
     terms: Terms,

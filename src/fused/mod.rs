@@ -127,7 +127,7 @@ impl Loss {
     ) -> Result<F> {
         write::check_shape(batch, gradient)?;
         let data = Data::new(batch);
-        let plan = Arc::new(Plan::new(self, data.facts(), false)?);
+        let plan = Arc::new(Plan::of_batch(self, data.facts(), false)?);
         if plan.whole.is_some() {
             let (value, slopes) = whole(&plan, &data, Some(false), None)?;
             let mut into = arranged(gradient.view_mut(), batch.layout());
@@ -158,7 +158,7 @@ fn value_of<F: Float, D: Dimension>(
     part: bool,
 ) -> Result<f64> {
     let data = Data::new(batch);
-    let plan = Arc::new(Plan::new(loss, data.facts(), part)?);
+    let plan = Arc::new(Plan::of_batch(loss, data.facts(), part)?);
     match plan.whole {
         None => Seen::of(&plan, &data)?.0.value(),
         Some(_) => whole(&plan, &data, None, None).map(|(value, _)| value),

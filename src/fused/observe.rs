@@ -11,6 +11,7 @@ use crate::loss::Node;
 use super::account::Notes;
 use super::data::Data;
 use super::evaluate::{self, Given, World};
+use super::exact::Exact;
 use super::field::{Field, Mass, mass};
 use super::grid::{Grid, Mask, Shape};
 use super::linear::{Cut, Known, Rest, deferred, partition};
@@ -66,7 +67,7 @@ pub(super) struct Pass<'w, 'b> {
     /// Which cells of each pool somebody reads.
     pub(super) pools: Vec<Mask>,
     /// The sums of the target per class over all images, where they decide what is read.
-    totals: Option<Grid>,
+    totals: Option<Volumes>,
     /// By image.
     pub(super) images: Vec<Image>,
 }
@@ -172,7 +173,8 @@ impl<'w, 'b> Pass<'w, 'b> {
         let of_image = |image| volumes_of(plan, data, image, on_offence);
         let volumes = threads::map(data.extents.image, of_image);
         let volumes = volumes.into_iter().collect::<Result<Vec<_>>>()?;
-        let totals = (terms == Terms::Weighed && plan.defers()).then(|| total(&volumes, data));
+        let counted = plan.counts_images() && (plan.informed || terms == Terms::Weighed);
+        let totals = counted.then(|| total(&volumes, data));
         let around = (data, totals.as_ref());
         descend_to_pools(around, &plan.root, &None, terms, on_offence, &mut pools)?;
         let mut pass = Self { plan, data, pools, totals, images: Vec::new() };
@@ -263,7 +265,8 @@ impl<'w, 'b> Pass<'w, 'b> {
 
     /// What no image leaves of every pool: the shape of the sums, and what rides past them.
     pub(super) fn no_rows(&self) -> Result<Vec<Row>> {
-        let window = Window::new(self.data, 0..0, 0..self.data.extents.pixel, OnOffence::End);
+        let mut window = Window::new(self.data, 0..0, 0..self.data.extents.pixel, OnOffence::End);
+        window.totals = self.totals.as_ref();
         let spots = self.plan.pool_spots();
         spots.into_iter().map(|spot| row(&window, spot, &None).map(|(row, _)| row)).collect()
     }
@@ -275,7 +278,8 @@ impl<'w, 'b> Pass<'w, 'b> {
 
     /// The weights that the fold needs and only a batch has: maps and masks without an image axis.
     pub(super) fn given(&self) -> Result<Vec<(Arc<Named>, Grid)>> {
-        let window = Window::new(self.data, 0..0, 0..self.data.extents.pixel, OnOffence::End);
+        let mut window = Window::new(self.data, 0..0, 0..self.data.extents.pixel, OnOffence::End);
+        window.totals = self.totals.as_ref();
         let mut given = Vec::new();
         for named in self.plan.given_after() {
             let mass = window.weight(named, (0, 0))?;
@@ -300,7 +304,7 @@ fn volumes_of(
     let parts = (0..blocks(pixels)).map(|number| {
         let window = Window::new(data, image..image + 1, block(number, pixels), on_offence);
         for (rank, named) in &counted {
-            window.weight(named, *rank)?;
+            window.check_counted(named, *rank)?;
         }
         Ok(window.volumes_of_pixels())
     });
@@ -312,10 +316,17 @@ fn volumes_of(
 }
 
 /// The sums of the target per class over all images.
-fn total(volumes: &[Option<Volumes>], data: &Data<'_>) -> Grid {
-    let mut total = Grid::per_class(vec![0.0; data.extents.class]);
-    volumes.iter().flatten().for_each(|image| total.add(&image.total));
-    total
+fn total(volumes: &[Option<Volumes>], data: &Data<'_>) -> Volumes {
+    let over_images = |of: fn(&Volumes) -> &Grid| {
+        let class = |class| -> Exact {
+            volumes.iter().flatten().map(|image| of(image).at(class, 0, 0)).collect()
+        };
+        Grid::per_class((0..data.extents.class).map(|c| class(c).value()).collect())
+    };
+    Volumes {
+        total: over_images(|volumes| &volumes.total),
+        count: over_images(|volumes| &volumes.count),
+    }
 }
 
 /// What was evaluated to make a row.

@@ -23,7 +23,7 @@ impl Window<'_, '_> {
             // 1 until it is known.
             let grid = match (&named.weight, self.totals) {
                 (Weight::Presence { over } | Weight::Volume { over, .. }, Some(totals)) => {
-                    let of_classes = totals.classes(&named.classes);
+                    let of_classes = totals.total.classes(&named.classes);
                     let shape = of_classes.shape.without(*over);
                     of_volume(named, of_classes.gather(shape)).ok()
                 }
@@ -128,7 +128,7 @@ impl Window<'_, '_> {
     }
 
     /// Refuses targets of which no weight can be made.
-    fn check_counted(&self, named: &Named, rank: Rank) -> Result<()> {
+    pub(super) fn check_counted(&self, named: &Named, rank: Rank) -> Result<()> {
         let Truth::Dense(_) = self.data.target else { return Ok(()) };
         let target = self.target();
         let good = |t: f64| !t.is_finite() || (0.0..=1.0).contains(&t);
@@ -162,7 +162,8 @@ impl Window<'_, '_> {
     /// The target and the number of cells with one, summed over the axes.
     fn volumes_over(&self, over: Axes, classes: &[usize]) -> Volumes {
         let target = self.target();
-        let of_pixels = self.volumes.filter(|_| over.contains(Axis::Pixel));
+        let known = if over.contains(Axis::Image) { self.totals } else { self.volumes };
+        let of_pixels = known.filter(|_| over.contains(Axis::Pixel));
         let (total, count) = if let Some(Volumes { total, count }) = of_pixels {
             (total.classes(classes), count.classes(classes))
         } else {

@@ -37,8 +37,8 @@ pub(super) struct Window<'w, 'b> {
     pub(super) pixels: Range<usize>,
     /// For the images of the window, where the loss has a weight that needs them.
     pub(super) volumes: Option<&'w Volumes>,
-    /// The sums of the target per class over all images, where they are known.
-    pub(super) totals: Option<&'w Grid>,
+    /// The same over all images, where they are known.
+    pub(super) totals: Option<&'w Volumes>,
     /// What the blocks of the image left at every cut, where the window is an image in parts.
     pub(super) cuts: Option<&'w [Cut]>,
     pub(super) on_offence: OnOffence<'w>,
