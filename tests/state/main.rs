@@ -4,6 +4,7 @@
 #[path = "../strategy/mod.rs"]
 mod strategy;
 
+mod apart;
 mod batches;
 mod memory;
 mod parts;
