@@ -6,6 +6,7 @@ mod strategy;
 
 mod apart;
 mod batches;
+mod empty;
 mod memory;
 mod parts;
 mod refusals;
@@ -38,10 +39,7 @@ fn narrowed<F: Float>(state: &State) -> Result<u64> {
 }
 
 /// A state that has seen a batch, none if the loss cannot be made of parts.
-fn observed<F: Float, D: Dimension>(
-    loss: &Loss,
-    batch: &Batch<'_, F, D>,
-) -> Option<Result<State>> {
+fn observed<F: Float, D: Dimension>(loss: &Loss, batch: &Batch<'_, F, D>) -> Option<Result<State>> {
     let mut state = State::new(loss);
     match state.observe(batch) {
         Err(error) if error.kind() == ErrorKind::NotMergeable => None,
