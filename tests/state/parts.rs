@@ -123,6 +123,22 @@ impl Ask for InParts {
     }
 }
 
+/// Parts of a batch with a number that cannot be read say what the whole says, or are refused.
+struct OrRefused(Split);
+
+impl Ask for OrRefused {
+    type Answer = Test;
+
+    fn ask<F: Float>(self, loss: &Loss, batch: &Batch<'_, F, IxDyn>) -> Test {
+        if let Ok(state) = self.0.merged(loss, batch)
+            && let Ok(value) = narrowed::<F>(&state)
+        {
+            prop_assert_eq!(Ok(value), loss.value(batch).map(bits));
+        }
+        Ok(())
+    }
+}
+
 /// a + b = b + a and (a + b) + c = a + (b + c), where a is what a part leaves.
 struct AnyOrder(Split);
 
@@ -196,6 +212,18 @@ proptest! {
     #[test]
     fn the_parts_are_the_whole(case in case(), split in split()) {
         ask(&apart(&case), InParts(split))?;
+    }
+
+    #[test]
+    fn parts_with_a_bad_number_are_the_whole_or_refused(
+        case in case(),
+        split in split(),
+        spot in any::<Index>(),
+    ) {
+        let offended = apart(&case).offended(Offender::Prediction(f64::NAN), spot.index(1 << 16));
+        if let Some((offended, _)) = offended {
+            ask(&offended, OrRefused(split))?;
+        }
     }
 
     #[test]
