@@ -74,6 +74,8 @@ pub(super) struct Seen {
     pub(super) volumes: Vec<Exact>,
     /// Weights of the batch that are needed after the images.
     pub(super) given: Vec<(Arc<Named>, Grid)>,
+    /// Whether a number that cannot be read stood where, as far as was seen, nobody reads.
+    unread: bool,
 }
 
 /// What the images left of a step or ratio over images.
@@ -193,8 +195,19 @@ impl Seen {
             pools,
             volumes,
             given: pass.given()?,
+            unread: terms == Terms::Weighed,
         };
         Ok((seen, pass))
+    }
+
+    /// Whether what was seen here decides what is read as two parts together do.
+    fn reads_like(&self, one: &Self, other: &Self) -> bool {
+        let absent = |seen: &Self, class: usize| seen.volumes[class].value() == 0.0;
+        let read = |seen: &Self, pool: usize| seen.pools[pool].rest().read.clone();
+        (0..self.volumes.len())
+            .all(|class| absent(self, class) == (absent(one, class) && absent(other, class)))
+            && (0..self.pools.len())
+                .all(|pool| read(self, pool) == &read(one, pool) | &read(other, pool))
     }
 
     /// Refuses parts that cannot be of one whole.
@@ -225,6 +238,16 @@ impl Seen {
                 named.text
             ));
         }
+        if [self, other].iter().any(|part| part.unread && !part.reads_like(self, other)) {
+            return Err(Error::new(
+                ErrorKind::NotMergeable,
+                format!(
+                    "state: `{}` does not read a number that cannot be read in one part, because of weights \
+                     that are 0 there and not in the whole",
+                    self.plan.loss
+                ),
+            ));
+        }
         Ok(())
     }
 
@@ -237,6 +260,13 @@ impl Seen {
 
     fn merge(&mut self, other: &Self) -> Result<()> {
         self.check_same(other)?;
+        // Without an image nothing is known of what rides past the step over images.
+        if self.images == 0 || other.images == 0 {
+            if self.images == 0 {
+                self.clone_from(other);
+            }
+            return Ok(());
+        }
         for (pool, more) in self.pools.iter().zip(&other.pools) {
             merged_waiting(pool, more)?;
         }
@@ -247,6 +277,7 @@ impl Seen {
         }
         self.volumes.iter_mut().zip(&other.volumes).for_each(|(sum, more)| sum.merge(more));
         self.images += other.images;
+        self.unread |= other.unread;
         Ok(())
     }
 
