@@ -18,6 +18,7 @@ mod element;
 mod evaluate;
 mod exact;
 mod field;
+mod flat;
 mod fold;
 mod grid;
 mod linear;

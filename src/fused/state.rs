@@ -216,7 +216,7 @@ impl Seen {
         Ok(())
     }
 
-    fn keeps_pixels(&self) -> bool {
+    pub(super) fn keeps_pixels(&self) -> bool {
         self.pools.iter().any(|pool| match pool {
             Pool::Sums { shape, .. } => shape.pixel > 1,
             Pool::Kept { like, .. } => like.value.shape.pixel > 1,
