@@ -27,6 +27,8 @@ mod offence;
 mod plan;
 mod pull;
 mod ratio;
+#[cfg(feature = "serde")]
+mod saved;
 mod stage;
 mod state;
 mod threads;
