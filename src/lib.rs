@@ -71,7 +71,7 @@
 //!
 //! ```text
 //! |found - exact| <= γ(k) Σ |xᵢ|,   γ(k) = k u / (1 - k u),   u = 2^-53,
-//! k = 1024 + 4 + ⌈log2⌈P / 16384⌉⌉ + C + s + w
+//! k = 256 + 4 + ⌈log2⌈P / 4096⌉⌉ + C + s + w
 //! ```
 //!
 //! before that last rounding, and with 2 k in the place of k where a mean divides by a sum of weights that

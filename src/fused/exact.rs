@@ -123,6 +123,8 @@ impl Exact {
         exact
     }
 
+    /// By growing magnitude, and what lies beyond the finite.
+    #[cfg(feature = "serde")]
     pub(super) fn parts(&self) -> (&[f64], f64) {
         (&self.parts, self.beyond)
     }

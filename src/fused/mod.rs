@@ -23,6 +23,7 @@ mod evaluate;
 mod exact;
 mod facts;
 mod field;
+mod flat;
 mod fold;
 mod given;
 mod grid;
@@ -33,6 +34,8 @@ mod offence;
 mod plan;
 mod pull;
 mod ratio;
+#[cfg(feature = "serde")]
+mod saved;
 mod scan;
 mod stage;
 mod state;

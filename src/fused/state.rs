@@ -195,7 +195,7 @@ impl Seen {
             pools,
             volumes,
             given: pass.given()?,
-            unread: terms == Terms::Weighed,
+            unread: mode.terms == Terms::Weighed,
         };
         Ok((seen, pass))
     }
@@ -251,7 +251,7 @@ impl Seen {
         Ok(())
     }
 
-    fn keeps_pixels(&self) -> bool {
+    pub(super) fn keeps_pixels(&self) -> bool {
         self.pools.iter().any(|pool| match pool {
             Pool::Sums { shape, .. } => shape.pixel > 1,
             Pool::Kept { like, .. } => like.value.shape.pixel > 1,

@@ -28,4 +28,6 @@ mod cursor;
 mod loss;
 mod ratio;
 mod reduction;
+#[cfg(feature = "serde")]
+mod saved;
 mod weight;
