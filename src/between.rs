@@ -48,7 +48,8 @@ use crate::fused::State;
 /// assert_eq!(Across::Sum.value(&plain)?, 14.0);
 ///
 /// // Let the last image weigh 4: inside its part that cancels, in the whole it does not.
-/// let batch = batch.with_image_weights(&array![1.0, 1.0, 1.0, 1.0, 4.0])?;
+/// let weights = array![1.0, 1.0, 1.0, 1.0, 4.0];
+/// let batch = batch.with_image_weights(&weights)?;
 /// let weighted = parts("squared(identity) > weigh(image) > mean(all)", &batch)?;
 /// assert_eq!(State::merged(&weighted)?.value()?, 5.75); // (1 + 1 + 4 + 4 + 4·9) / 8
 /// assert_eq!(Across::ByImages.value(&weighted)?, 3.8); // as if there were no weight
