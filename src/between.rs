@@ -10,13 +10,13 @@ use crate::fused::State;
 
 /// How a framework makes one value of the values of parts: steps of an epoch, micro-batches, ranks.
 ///
-/// With n_b images and the value L_b in part b of B:
+/// With n images and the value L in each of B parts:
 ///
-/// | rule | value | the gradient of part b is multiplied by |
+/// | rule | value | the gradient of a part is multiplied by |
 /// |---|---|---|
-/// | [`ByImages`](Self::ByImages) | Σ n_b L_b / Σ n_b | n_b / Σ n_b |
-/// | [`Evenly`](Self::Evenly) | Σ L_b / B | 1 / B |
-/// | [`Sum`](Self::Sum) | Σ L_b | 1 |
+/// | [`ByImages`](Self::ByImages) | Σ n L / Σ n | n / Σ n |
+/// | [`Evenly`](Self::Evenly) | Σ L / B | 1 / B |
+/// | [`Sum`](Self::Sum) | Σ L | 1 |
 ///
 /// **None of them is the loss of the whole**, which is [`State::merged`]. `ByImages` comes to the same
 /// where the loss ends in a mean over images that weighs them alike, `Evenly` where the parts have
@@ -57,21 +57,21 @@ use crate::fused::State;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Across {
-    /// The mean over parts, weighted by their numbers of images: Σ n_b L_b / Σ n_b.
+    /// The mean over parts, weighted by their numbers of images: Σ n L / Σ n.
     ///
-    /// Keras: the loss of an epoch in `fit` and `evaluate` (`_loss_tracker` with the batch size as its
-    /// weight), and the losses of single outputs where the batch size is known (eager, torch, tf.keras).
+    /// Keras: the loss of an epoch in `fit` and `evaluate` (a mean weighted by the batch
+    /// size), and the losses of single outputs where the batch size is known (eager, torch, tf.keras).
     ByImages,
-    /// The plain mean over parts: Σ L_b / B.
+    /// The plain mean over parts: Σ L / B.
     ///
-    /// PyTorch: gradients under `DistributedDataParallel`, accumulation with `(loss / steps).backward()`,
+    /// Torch: gradients under `DistributedDataParallel`, accumulation with `(loss / steps).backward()`,
     /// and an epoch logged as the mean over its batches. Keras: replicas of a `MirroredStrategy` for
     /// losses that are means, and the losses of single outputs under a TensorFlow graph, where the batch
     /// size is unknown.
     Evenly,
-    /// The sum over parts: Σ L_b.
+    /// The sum over parts: Σ L.
     ///
-    /// PyTorch: `loss.backward()` of every micro-batch without a division. Keras: replicas of a
+    /// Torch: `loss.backward()` of every micro-batch without a division. Keras: replicas of a
     /// `MirroredStrategy` for `reduction="sum"`.
     Sum,
 }

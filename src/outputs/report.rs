@@ -77,7 +77,9 @@ impl OutputsReport {
             .collect();
         let total: f64 = heads.iter().map(|head| head.contribution).sum();
         if total != 0.0 {
-            heads.iter_mut().for_each(|head| head.share_of_total = head.contribution / total);
+            for head in &mut heads {
+                head.share_of_total = head.contribution / total;
+            }
         }
         Self { outputs: outputs.to_string(), value: total, heads }
     }
