@@ -96,6 +96,7 @@
 
 mod axis;
 mod batch;
+mod between;
 mod element;
 mod error;
 mod explain;
@@ -104,6 +105,7 @@ mod fused;
 mod layout;
 mod loss;
 mod notation;
+mod outputs;
 mod reduction;
 mod reference;
 mod region;
@@ -112,6 +114,7 @@ mod weight;
 
 pub use axis::{Axes, Axis, Extents};
 pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
+pub use between::{Across, Part};
 pub use element::{Activation, Bce, ElementFormula, Smoothing};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
@@ -119,6 +122,7 @@ pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;
 pub use loss::{Loss, Map, absolute, bce, element, squared};
+pub use outputs::{AnyBatch, Head, HeadReport, Outputs, OutputsReport, OutputsState};
 pub use reduction::{
     Aggregate, Empty, Over, Reduction, Step, Steps, logmeanexp, max, mean, min, power, quantile,
     sum, top_fraction, top_k,

@@ -5,6 +5,7 @@ mod focus;
 mod hard;
 mod report;
 
+pub(crate) use display::{Table, bar, short};
 pub use report::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 
 use ndarray::Dimension;
