@@ -412,8 +412,8 @@ impl State {
     /// Reads a batch, once. Batches may have different numbers of images, and of pixels.
     ///
     /// **Errors**: those of [`Loss::value`] that a batch causes; [`ErrorKind::NotMergeable`] if the
-    /// loss must read all cells at once, with the step and the reason; [`ErrorKind::Shape`] if the batch
-    /// cannot be of one whole with those before. After an error the state is as it was.
+    /// loss must read all cells at once, with the step and the reason, or if weights of 0 hide a bad number
+    /// in one part only; [`ErrorKind::Shape`] if the batch cannot be of one whole with those before. After an error the state is as it was.
     pub fn observe<F: Float, D: Dimension>(&mut self, batch: &Batch<'_, F, D>) -> Result<()> {
         let data = Data::new(batch);
         let plan = self.plan(&data)?;
@@ -450,7 +450,7 @@ impl State {
     /// Adds what another state has seen.
     ///
     /// **Errors**: [`ErrorKind::NotMergeable`] if it is a state of another loss, or a weight that has no
-    /// image axis differs; [`ErrorKind::Shape`] if what it has seen cannot be of one whole with what
+    /// image axis differs, or weights of 0 hide a bad number in one part only; [`ErrorKind::Shape`] if what it has seen cannot be of one whole with what
     /// this has seen. After an error the state is as it was.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.loss != other.loss {

@@ -1,7 +1,7 @@
 //! Where the numbers lie changes nothing: any layout, any strides.
 
 use lossfold::{Axes, Axis, Batch, Float, Layout, Loss, Result};
-use ndarray::{Array, Array4, ArrayD, ArrayView4, Dimension, IxDyn};
+use ndarray::{Array, Array4, ArrayD, ArrayView4, IxDyn};
 use proptest::prelude::*;
 use proptest::sample::select;
 
