@@ -16,7 +16,7 @@ use super::grid::{Grid, pairwise};
 use super::observe::{Kept, block, blocks};
 use super::plan::{Plan, Spot};
 use super::pull::Sink;
-use super::state::Seen;
+use super::seen::Seen;
 use super::{threads, whole};
 
 /// The smallest and the largest number by which each node divided.

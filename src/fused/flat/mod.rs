@@ -23,7 +23,9 @@ use crate::loss::Node;
 use super::exact::{Exact, FLAT};
 use super::given::terms_of;
 use super::plan::{Plan, Spot};
-use super::state::{Pool, Seen, State};
+use super::pool::Pool;
+use super::seen::Seen;
+use super::state::State;
 use same::{hash_of_loss, hash_of_weights};
 
 /// How many ranks can be added up.

@@ -1,7 +1,7 @@
 //! What ranks must have in common, as a number that tells whether they do.
 
 use crate::fused::grid::Grid;
-use crate::fused::state::Seen;
+use crate::fused::seen::Seen;
 
 /// A hash that is the same on every machine (FNV-1a).
 pub(super) struct Hash(u64);
@@ -28,7 +28,9 @@ impl Hash {
 
     fn grid(&mut self, grid: &Grid) {
         let shape = grid.shape;
-        [shape.class, shape.image, shape.pixel].into_iter().for_each(|extent| self.count(extent));
+        for extent in [shape.class, shape.image, shape.pixel] {
+            self.count(extent);
+        }
         // Adding 0 makes 0 of -0, which are the same weight.
         grid.cells.iter().for_each(|cell| self.number((cell + 0.0).to_bits()));
     }

@@ -19,7 +19,9 @@ use crate::fused::given::terms_of;
 use crate::fused::grid::{Grid, Shape};
 use crate::fused::linear::Rest;
 use crate::fused::plan::{Plan, Spot};
-use crate::fused::state::{Pool, Seen, State};
+use crate::fused::pool::Pool;
+use crate::fused::seen::Seen;
+use crate::fused::state::State;
 
 use super::number::{Number, Set};
 use super::{Saved, SavedPool, SavedSeen, SavedWeight, Sum};
@@ -189,7 +191,6 @@ fn cells(saved: &[Number]) -> Vec<f64> {
     saved.iter().map(|number| number.0).collect()
 }
 
-#[expect(clippy::ptr_arg, reason = "a sum is such a list")]
 fn sum(saved: &Sum) -> Exact {
     saved.iter().map(|number| number.0).collect()
 }
