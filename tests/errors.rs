@@ -6,8 +6,8 @@ use std::ops::Range;
 use lossfold::Axis::{Class, Image, Pixel};
 use lossfold::{
     Activation, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind, Extents, Field, Labels,
-    Layout, Loss, Map, Over, Ratio, Reduction, Setting, Smoothing, Weight, absolute, bce, element,
-    logmeanexp, max, mean, min, overlap, power, quantile, sum, top_fraction, top_k,
+    Layout, Loss, Map, Over, Ratio, Reduction, Setting, Smoothing, State, Weight, absolute, bce,
+    element, logmeanexp, max, mean, min, overlap, power, quantile, sum, top_fraction, top_k,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, arr1, arr2, arr3};
 
@@ -390,6 +390,36 @@ fn empties() -> Vec<Case> {
     }
 }
 
+/// Losses that cannot be made of parts, each with the node that is in the way and the reason.
+fn parts() -> Vec<Case> {
+    let (prediction, target) = (arr3(&[HALF]), arr3(&[FIRST]));
+    let batch = Batch::new("image pixel class".parse().unwrap(), &prediction, &target).unwrap();
+    let refused = |text: &str| {
+        let mut state = State::new(&text.parse().unwrap());
+        state.observe(&batch).unwrap_err()
+    };
+    let other = |text: &str| {
+        let mut state = State::new(&"bce(sigmoid) > mean(all)".parse().unwrap());
+        state.merge(&State::new(&text.parse().unwrap())).unwrap_err()
+    };
+    cases! {
+        NotMergeable: refused("bce(sigmoid) > max(image) > mean(class, pixel)") => "state: `bce(sigmoid) > max(image)` cannot be made of parts: an aggregate over images that is no sum or mean comes before the pixels are consumed";
+        NotMergeable: refused("bce(sigmoid) > quantile(all; q=0.9)") => "state: `bce(sigmoid) > quantile(all; q=0.9)` cannot be made of parts: an aggregate over images that is no sum or mean comes before the pixels are consumed";
+        NotMergeable: refused("bce(sigmoid) > weigh(balance(pixel, image)) > mean(all)") => "state: `bce(sigmoid) > weigh(balance(pixel, image))` cannot be made of parts: the share of positives over images is known when all have been seen, and every cell's weight depends on it";
+        NotMergeable: refused("bce(sigmoid) > weigh(presence(image)) > mean(all)") => "state: `bce(sigmoid) > weigh(presence(image))` cannot be made of parts: a volume over images, but not over pixels, is a number for every pixel";
+        NotMergeable: refused("bce(sigmoid) > weigh(presence(pixel, image)) > mean(class) > mean(all)") => "state: `bce(sigmoid) > weigh(presence(pixel, image)) > mean(class)` cannot be made of parts: a step inside an image needs a weight that is counted over images";
+        NotMergeable: refused("overlap(sigmoid) > weigh(presence(pixel, image)) > dice(class, pixel) > mean(image)") => "state: `overlap(sigmoid) > weigh(presence(pixel, image)) > dice(class, pixel)` cannot be made of parts: a ratio per image has weights inside its sums that are counted over images";
+        NotMergeable: refused("((bce(sigmoid) > mean(class)) + (overlap(sigmoid) > dice(all))) > max(pixel) > mean(image)") => "state: `((bce(sigmoid) > mean(class)) + (overlap(sigmoid) > dice(all))) > max(pixel)` cannot be made of parts: an aggregate that is no sum or mean needs a value that is known only after all images";
+        NotMergeable: refused("((bce(sigmoid) > mean(class)) + (overlap(sigmoid) > dice(all))) > map(x^2) > mean(all)") => "state: `((bce(sigmoid) > mean(class)) + (overlap(sigmoid) > dice(all))) > map(x^2)` cannot be made of parts: a map needs a value that is known only after all images";
+        NotMergeable: refused("((bce(sigmoid) > mean(class)) / (overlap(sigmoid) > dice(all))) > mean(all)") => "state: `(bce(sigmoid) > mean(class)) / (overlap(sigmoid) > dice(all))` cannot be made of parts: a quotient needs a value that is known only after all images";
+        NotMergeable: refused("((bce(sigmoid) > mean(pixel)) + (overlap(sigmoid) > dice(pixel, image))) > mean(all)") => "state: `(bce(sigmoid) > mean(pixel)) + (overlap(sigmoid) > dice(pixel, image))` cannot be made of parts: a value per class or pixel that is known after all images is added to one per image";
+        NotMergeable: refused("overlap(sigmoid) > dice(pixel, image) > weigh(target=[1, 2]) > mean(all)") => "state: `overlap(sigmoid) > dice(pixel, image) > weigh(target=[1, 2])` cannot be made of parts: a value per class or pixel that is known after all images is weighted by a cell's weight";
+        NotMergeable: refused("(bce(sigmoid) > weigh(presence(pixel, image)) > mean(all)) + (bce(sigmoid) > select([0]) > weigh(presence(pixel, image)) > mean(all))") => "state: `(bce(sigmoid) > weigh(presence(pixel, image)) > mean(all)) + (bce(sigmoid) > select([0]) > weigh(presence(pixel, image)) > mean(all))` cannot be made of parts: its terms have one weight that is counted over different classes";
+        NotMergeable: other("bce(sigmoid) > mean(pixel, image) > mean(class)") => "state: is of `bce(sigmoid) > mean(all)`, found one of `bce(sigmoid) > mean(pixel, image) > mean(class)`";
+        Empty: State::new(&"bce(sigmoid) > mean(all)".parse().unwrap()).value().unwrap_err() => "state: of `bce(sigmoid) > mean(all)` has observed nothing";
+    }
+}
+
 /// The caret of a marked text, and the text without its mark.
 fn parse_message(marked: &str, message: &str) -> (String, String) {
     let text = marked.replace('‸', "");
@@ -413,7 +443,9 @@ fn parses<T: std::str::FromStr<Err = Error>>(
 fn all_cases() -> Vec<(Error, ErrorKind, String)> {
     let mut all = parses::<Loss>(LOSSES);
     all.extend(parses::<Reduction>(REDUCTIONS));
-    for table in [layouts(), checks(), batches(), weights(), orders(), domains(), empties()] {
+    for table in
+        [layouts(), checks(), batches(), weights(), orders(), domains(), empties(), parts()]
+    {
         all.extend(
             table.into_iter().map(|(error, kind, message)| (error, kind, message.to_owned())),
         );

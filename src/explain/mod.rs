@@ -7,15 +7,15 @@ mod report;
 
 pub use report::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 
-use ndarray::{Array3, Dimension};
+use ndarray::Dimension;
 
 use crate::axis::Axis;
 use crate::batch::{Batch, Float};
 use crate::element::Activation;
 use crate::error::Result;
+use crate::fused::{Account, Noted, value_of_part};
 use crate::loss::{Loss, Node, bce};
 use crate::reduction::{max, mean};
-use crate::reference::{parts_of, sum, value_of_part};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 
@@ -40,12 +40,12 @@ impl Loss {
     /// # Ok::<(), lossfold::Error>(())
     /// ```
     pub fn explain<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Report> {
-        let steps = self.steps(batch)?;
-        let parts = Parts::of(self, batch)?;
+        let account = Account::of(self, batch, false)?;
+        let parts = Parts::of(account);
         let extents = batch.extents();
         let own = |weights: &[Weight]| self.own(batch, weights);
         let where_true = own(&[Weight::Positives]);
-        let scores = hard::scores(batch, self.decides_at())?;
+        let scores = hard::scores(batch, self.decides_at());
         let classes: Vec<ClassReport> = (0..extents.class)
             .map(|class| {
                 let alone =
@@ -85,7 +85,7 @@ impl Loss {
             value: parts.value,
             extents,
             spatial: batch.spatial(),
-            steps,
+            steps: parts.steps,
             classes,
             images,
             constant: parts.constant,
@@ -94,30 +94,6 @@ impl Loss {
             drowned,
             would_show,
         })
-    }
-
-    fn steps<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Vec<StepReport>> {
-        let nodes = self.trace(batch)?.nodes.into_iter();
-        Ok(nodes
-            .map(|node| {
-                let (class, pixel, image) = node.field.shape();
-                let extent = |axis| match axis {
-                    Axis::Class => class,
-                    Axis::Pixel => pixel,
-                    Axis::Image => image,
-                };
-                StepReport {
-                    step: node.step,
-                    depth: node.depth,
-                    leaves: node.field.axes().iter().map(|axis| (axis, extent(axis))).collect(),
-                    divisor: node.divisor.map(|divisor| {
-                        let ends =
-                            |(least, most): (f64, f64), &d: &f64| (least.min(d), most.max(d));
-                        divisor.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)
-                    }),
-                }
-            })
-            .collect())
     }
 
     /// The loss with these weights after every source. A scalar sum takes each term by itself, since
@@ -180,7 +156,7 @@ impl Loss {
             [per_true_class, dice, worst_class].into_iter().map(|loss| loss.focused(&carried));
         orders
             .filter_map(|loss| {
-                let parts = Parts::of(&loss, batch).ok()?;
+                let parts = Parts::of(Account::of(&loss, batch, true).ok()?);
                 Some(Alternative {
                     loss: loss.to_string(),
                     value: parts.value,
@@ -219,50 +195,68 @@ fn drowned(classes: &[ClassReport], where_true: Option<f64>) -> Vec<Drowned> {
     drowned
 }
 
-/// A value, and what each cell has to do with it.
+/// A value, its steps, and what each class and image has to do with it.
 struct Parts {
     value: f64,
-    /// What each cell contributes, and its total.
-    cells: (Array3<f64>, f64),
-    /// The size of the gradient of each cell, and its total.
-    gradient: (Array3<f64>, f64),
+    steps: Vec<StepReport>,
+    cells: Table,
+    gradient: Table,
     constant: f64,
     remainder: f64,
 }
 
+/// A number per class for each image, and the total.
+struct Table {
+    images: Vec<Vec<f64>>,
+    total: f64,
+}
+
 impl Parts {
-    fn of<F: Float, D: Dimension>(loss: &Loss, batch: &Batch<'_, F, D>) -> Result<Self> {
-        let (value, gradient, contribution) = parts_of(loss, batch)?;
-        let with_total = |cells: Array3<f64>| {
-            let total = sum(cells.iter().copied());
-            (cells, total)
+    fn of(account: Account) -> Self {
+        let step = |node: Noted| StepReport {
+            step: node.step,
+            depth: node.depth,
+            leaves: node.leaves,
+            divisor: node.divisor,
         };
-        Ok(Self {
-            value,
-            cells: with_total(contribution.cells),
-            gradient: with_total(gradient.mapv(f64::abs)),
-            constant: contribution.constant,
-            remainder: contribution.remainder,
-        })
+        Self {
+            value: account.value,
+            steps: account.nodes.into_iter().map(step).collect(),
+            cells: Table::new(account.parts),
+            gradient: Table::new(account.slopes),
+            constant: account.constant,
+            remainder: account.remainder,
+        }
     }
 
     fn contribution(&self, axis: Axis, place: usize) -> f64 {
-        total(&self.cells.0, axis, place)
+        self.cells.along(axis, place)
     }
 
     fn share_of_total(&self, axis: Axis, place: usize) -> f64 {
-        share(&self.cells, axis, place)
+        self.cells.share(axis, place)
     }
 
     fn share_of_gradient(&self, axis: Axis, place: usize) -> f64 {
-        share(&self.gradient, axis, place)
+        self.gradient.share(axis, place)
     }
 }
 
-fn total(cells: &Array3<f64>, axis: Axis, place: usize) -> f64 {
-    sum(cells.index_axis(ndarray::Axis(axis as usize), place).iter().copied())
-}
+impl Table {
+    fn new(images: Vec<Vec<f64>>) -> Self {
+        let total = images.iter().flatten().sum();
+        Self { images, total }
+    }
 
-fn share((cells, all): &(Array3<f64>, f64), axis: Axis, place: usize) -> f64 {
-    if *all == 0.0 { 0.0 } else { total(cells, axis, place) / all }
+    /// The sum for a class over the images, or for an image over the classes.
+    fn along(&self, axis: Axis, place: usize) -> f64 {
+        match axis {
+            Axis::Image => self.images[place].iter().sum(),
+            _ => self.images.iter().map(|image| image[place]).sum(),
+        }
+    }
+
+    fn share(&self, axis: Axis, place: usize) -> f64 {
+        if self.total == 0.0 { 0.0 } else { self.along(axis, place) / self.total }
+    }
 }

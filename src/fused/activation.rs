@@ -9,10 +9,10 @@ use super::grid::{Grid, Shape, product};
 pub(super) struct Activated {
     activation: Activation,
     pub(super) p: Grid,
-    /// 1 - p, ln p and ln(1 - p), each computed for itself so that none loses digits to another.
+    /// 1 - p, with digits of its own.
     pub(super) q: Grid,
-    pub(super) ln_p: Grid,
-    pub(super) ln_q: Grid,
+    /// ln p and ln(1 - p), with digits of their own, where they were asked for.
+    pub(super) logarithms: Option<(Grid, Grid)>,
     /// The sum of the scores of each pixel, for `normalize`.
     totals: Option<Grid>,
     /// For `softmax`: the leading class of each pixel and the softmax of the others among themselves.
@@ -29,41 +29,53 @@ pub(super) enum Slope {
 }
 
 impl Activated {
-    pub(super) fn new(activation: Activation, x: &Grid) -> Self {
+    pub(super) fn new(activation: Activation, x: &Grid, logarithms: bool) -> Self {
         match activation {
             Activation::Probability | Activation::Identity => {
-                Self::of_probability(activation, x.clone(), None)
+                Self::of_probability(activation, x.clone(), None, logarithms)
             }
-            Activation::Sigmoid => Self::sigmoid(x),
+            Activation::Sigmoid => Self::sigmoid(x, logarithms),
             Activation::Softmax => Self::softmax(x),
             Activation::Normalize => {
                 let totals = x.clone().gather(Shape { class: 1, ..x.shape });
                 let mut p = x.clone();
                 p.join(&totals, |x, total| *x /= total);
-                Self::of_probability(activation, p, Some(totals))
+                Self::of_probability(activation, p, Some(totals), logarithms)
             }
         }
     }
 
-    fn of_probability(activation: Activation, p: Grid, totals: Option<Grid>) -> Self {
+    fn of_probability(
+        activation: Activation,
+        p: Grid,
+        totals: Option<Grid>,
+        logarithms: bool,
+    ) -> Self {
         let q = p.clone().map(|p| 1.0 - p);
-        let ln_p = p.clone().map(f64::ln);
-        let ln_q = p.clone().map(|p| (-p).ln_1p());
-        Self { activation, p, q, ln_p, ln_q, totals, others: None }
+        let logarithms =
+            logarithms.then(|| (p.clone().map(f64::ln), p.clone().map(|p| (-p).ln_1p())));
+        Self { activation, p, q, logarithms, totals, others: None }
     }
 
-    fn sigmoid(x: &Grid) -> Self {
-        let zeros = || Grid::zeros(x.shape);
-        let (mut p, mut q, mut ln_p, mut ln_q) = (zeros(), zeros(), zeros(), zeros());
-        for (cell, &x) in x.cells.iter().enumerate() {
-            let z = (-x.abs()).exp();
-            let (large, small) = (1.0 / (1.0 + z), z / (1.0 + z));
-            let rest = z.ln_1p();
+    fn sigmoid(x: &Grid, logarithms: bool) -> Self {
+        let (mut p, mut q) = (Grid::zeros(x.shape), Grid::zeros(x.shape));
+        // e^-|x| first, and then all that is made of it.
+        let z = x.clone().map(|x| (-x.abs()).exp());
+        for (cell, (&x, &z)) in x.cells.iter().zip(&z.cells).enumerate() {
+            let large = 1.0 / (1.0 + z);
+            let small = z * large;
             (p.cells[cell], q.cells[cell]) = if x < 0.0 { (small, large) } else { (large, small) };
-            ln_p.cells[cell] = x.min(0.0) - rest;
-            ln_q.cells[cell] = (-x).min(0.0) - rest;
         }
-        Self { activation: Activation::Sigmoid, p, q, ln_p, ln_q, totals: None, others: None }
+        let logarithms = logarithms.then(|| {
+            let (mut ln_p, mut ln_q) = (x.clone(), x.clone());
+            let cells = ln_p.cells.iter_mut().zip(&mut ln_q.cells).zip(&z.cells);
+            for ((ln_p, ln_q), z) in cells {
+                let rest = z.ln_1p();
+                (*ln_p, *ln_q) = (ln_p.min(0.0) - rest, (-*ln_q).min(0.0) - rest);
+            }
+            (ln_p, ln_q)
+        });
+        Self { activation: Activation::Sigmoid, p, q, logarithms, totals: None, others: None }
     }
 
     fn softmax(x: &Grid) -> Self {
@@ -107,8 +119,7 @@ impl Activated {
             activation: Activation::Softmax,
             p,
             q,
-            ln_p,
-            ln_q,
+            logarithms: Some((ln_p, ln_q)),
             totals: None,
             others: Some((leading, others)),
         }
@@ -166,7 +177,7 @@ impl Activated {
         }
     }
 
-    /// dp_c / dx_k = (1 - p_c) / total for k = c, and -p_c / total for another k.
+    /// `dp_c / dx_k` is (1 - p) / total for k = c, and -p / total for another k, with p of c.
     fn pull_normalize(&self, slope: &Grid, gradient: &mut Grid) {
         let Some(totals) = &self.totals else { return };
         let shape = self.p.shape;

@@ -7,7 +7,7 @@ use crate::batch::{Aligned, Batch, Float, ReadRow, Target};
 use crate::layout::Layout;
 use crate::weight::Weight;
 
-use super::plan::Facts;
+use super::facts::Facts;
 
 /// A batch, its arrays as rows of pixels per class and image.
 pub(super) struct Data<'b> {

@@ -9,6 +9,16 @@ use super::grid::Grid;
 /// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
 const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
 
+/// Whether the logarithms of p and 1 - p enter as they are: neither clipped nor moved by an epsilon.
+fn takes_logarithms(bce: &Bce) -> bool {
+    bce.clip.is_none() && bce.epsilon.is_none()
+}
+
+/// Whether an element is made of the logarithms of p and 1 - p.
+pub(super) fn wants_logarithms(element: &Element) -> bool {
+    matches!(element, Element::Bce(bce) if takes_logarithms(bce))
+}
+
 /// The value of every cell, and its slope. `narrow` rounds to the element type of the prediction.
 pub(super) fn values(
     element: &Element,
@@ -73,13 +83,23 @@ fn cross_entropy(
     }
     let term = |factor: f64, logarithm: f64| if factor == 0.0 { 0.0 } else { factor * logarithm };
     let mut value = Grid::zeros(shape);
-    let plain = bce.clip.is_none() && bce.epsilon.is_none() && bce.log_floor.is_none();
-    if plain {
+    if let Some((ln_p, ln_q)) = &activated.logarithms
+        && takes_logarithms(bce)
+    {
+        let floor = bce.log_floor.unwrap_or(f64::NEG_INFINITY);
         for (cell, value) in value.cells.iter_mut().enumerate() {
-            *value = -(term(a.cells[cell], activated.ln_p.cells[cell])
-                + term(b.cells[cell], activated.ln_q.cells[cell]));
+            let (ln_p, ln_q) = (ln_p.cells[cell].max(floor), ln_q.cells[cell].max(floor));
+            *value = -(term(a.cells[cell], ln_p) + term(b.cells[cell], ln_q));
         }
-        return Ok((value, Slope::Logarithms(a.map(|a| -a), b.map(|b| -b))));
+        if bce.log_floor.is_none() {
+            return Ok((value, Slope::Logarithms(a.map(|a| -a), b.map(|b| -b))));
+        }
+        let mut slope = Grid::zeros(shape);
+        for (cell, slope) in slope.cells.iter_mut().enumerate() {
+            let (p, q) = (activated.p.cells[cell], activated.q.cells[cell]);
+            *slope = (b.cells[cell] * p - a.cells[cell] * q) / (p * q).max(LEAST_SLOPE);
+        }
+        return Ok((value, Slope::Probability(slope)));
     }
     let mut slope = Grid::zeros(shape);
     let (least, most) = match bce.clip {
@@ -90,19 +110,12 @@ fn cross_entropy(
     for cell in 0..value.cells.len() {
         let (a, b) = (a.cells[cell], b.cells[cell]);
         let p = activated.p.cells[cell];
-        if let Some(floor) = bce.log_floor {
-            let (ln_p, ln_q) = (activated.ln_p.cells[cell], activated.ln_q.cells[cell]);
-            let q = activated.q.cells[cell];
-            value.cells[cell] = -(term(a, ln_p.max(floor)) + term(b, ln_q.max(floor)));
-            slope.cells[cell] = (b * p - a * q) / (p * q).max(LEAST_SLOPE);
-        } else {
-            let clipped = p.max(least).min(most);
-            let under = if p == clipped { activated.q.cells[cell] } else { 1.0 - clipped };
-            let (over, under) = (clipped + epsilon, under + epsilon);
-            value.cells[cell] = -(term(a, over.ln()) + term(b, under.ln()));
-            if p == clipped {
-                slope.cells[cell] = term(b, 1.0 / under) - term(a, 1.0 / over);
-            }
+        let clipped = p.max(least).min(most);
+        let under = if p == clipped { activated.q.cells[cell] } else { 1.0 - clipped };
+        let (over, under) = (clipped + epsilon, under + epsilon);
+        value.cells[cell] = -(term(a, over.ln()) + term(b, under.ln()));
+        if p == clipped {
+            slope.cells[cell] = term(b, 1.0 / under) - term(a, 1.0 / over);
         }
     }
     Ok((value, Slope::Probability(slope)))

@@ -7,9 +7,12 @@ use crate::axis::{Axis, Extents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::weight::Weight;
 
-use super::evaluate::{Given, World, places, resolved};
+use super::account::Notes;
+use super::combine::places;
+use super::evaluate::{Given, World};
 use super::exact::Exact;
 use super::field::{Field, Mass};
+use super::given::resolved;
 use super::grid::{Grid, Shape};
 use super::linear::{Cut, Known};
 use super::observe::Kept;
@@ -28,6 +31,7 @@ pub(super) struct Fold<'s> {
     /// The sums of the target per class.
     volumes: Option<Grid>,
     given: &'s [(Arc<Named>, Grid)],
+    notes: Option<&'s Notes>,
 }
 
 enum Pooled {
@@ -42,10 +46,12 @@ impl<'s> Fold<'s> {
         pools: &[Pool],
         volumes: &[Exact],
         given: &'s [(Arc<Named>, Grid)],
+        notes: Option<&'s Notes>,
     ) -> Result<Self> {
-        let volumes =
-            plan.defers().then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
-        let mut fold = Self { plan, pixels, pools: Vec::new(), volumes, given };
+        let volumes = plan
+            .counts_images()
+            .then(|| Grid::per_class(volumes.iter().map(Exact::value).collect()));
+        let mut fold = Self { plan, pixels, pools: Vec::new(), volumes, given, notes };
         for (pool, spot) in pools.iter().zip(plan.pool_spots()) {
             let pooled = match pool {
                 Pool::Sums { shape, sums, rest } => {
@@ -189,5 +195,11 @@ impl World for Fold<'_> {
 
     fn window(&self) -> Option<&Window<'_, '_>> {
         None
+    }
+
+    fn note(&self, id: usize, divisor: &Grid) {
+        if let Some(notes) = self.notes {
+            notes.add(id, divisor);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::axis::{Axes, Axis, Extents};
 
+use super::buffer;
+
 /// How many classes, images and pixels; 1 along an axis that is lacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -48,15 +50,31 @@ impl Shape {
 }
 
 /// Numbers per class, image and pixel; the pixels of a class and image lie side by side.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Grid {
     pub(super) shape: Shape,
     pub(super) cells: Vec<f64>,
 }
 
+impl Clone for Grid {
+    fn clone(&self) -> Self {
+        let mut cells = buffer::take(self.cells.len());
+        cells.extend_from_slice(&self.cells);
+        Self { shape: self.shape, cells }
+    }
+}
+
+impl Drop for Grid {
+    fn drop(&mut self) {
+        buffer::give(std::mem::take(&mut self.cells));
+    }
+}
+
 impl Grid {
     pub(super) fn filled(shape: Shape, with: f64) -> Self {
-        Self { shape, cells: vec![with; shape.cells()] }
+        let mut cells = buffer::take(shape.cells());
+        cells.resize(shape.cells(), with);
+        Self { shape, cells }
     }
 
     pub(super) fn zeros(shape: Shape) -> Self {
@@ -136,7 +154,9 @@ impl Grid {
             let row = self.row(class, image);
             let into = gathered.row_mut(class, image);
             if let ([one], true) = (&mut *into, row.len() != 1) {
-                row.iter().for_each(|&cell| with(one, cell));
+                for &cell in row {
+                    with(one, cell);
+                }
             } else {
                 into.iter_mut().zip(row).for_each(|(total, &cell)| with(total, cell));
             }
@@ -147,8 +167,11 @@ impl Grid {
     /// The rows of some places along the class axis.
     pub(super) fn classes(&self, places: &[usize]) -> Self {
         let size = self.shape.image * self.shape.pixel;
-        let rows = places.iter().flat_map(|&place| &self.cells[place * size..(place + 1) * size]);
-        Self { shape: Shape { class: places.len(), ..self.shape }, cells: rows.copied().collect() }
+        let mut cells = buffer::take(places.len() * size);
+        for &place in places {
+            cells.extend_from_slice(&self.cells[place * size..(place + 1) * size]);
+        }
+        Self { shape: Shape { class: places.len(), ..self.shape }, cells }
     }
 
     /// These rows at their places among `all` classes, and 0 elsewhere.

@@ -11,17 +11,24 @@
 //! leave is the [`State`]. The `fold` evaluates the rest on it, by the same `evaluate`, and passes the
 //! derivatives back (`pull`, `write`). Nothing here is shared with the reference.
 
+mod account;
 mod activation;
 mod aggregate;
+mod back;
+mod buffer;
+mod combine;
 mod data;
 mod element;
 mod evaluate;
 mod exact;
+mod facts;
 mod field;
 mod flat;
 mod fold;
+mod given;
 mod grid;
 mod linear;
+mod live;
 mod observe;
 mod offence;
 mod plan;
@@ -29,6 +36,7 @@ mod pull;
 mod ratio;
 #[cfg(feature = "serde")]
 mod saved;
+mod scan;
 mod stage;
 mod state;
 mod threads;
@@ -36,6 +44,8 @@ mod weigh;
 mod window;
 mod write;
 
+pub(crate) use account::{Account, Noted};
+pub(crate) use scan::{Cells, scan};
 pub use state::State;
 
 use std::sync::Arc;
@@ -47,6 +57,7 @@ use crate::batch::{Batch, Float, arranged};
 use crate::error::Result;
 use crate::loss::Loss;
 
+use account::Notes;
 use data::Data;
 use evaluate::node;
 use grid::Grid;
@@ -74,14 +85,13 @@ impl Loss {
     /// assert_eq!(loss.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 5.0); // (1 + 9) / 2
     /// # Ok::<(), lossfold::Error>(())
     /// ```
+    ///
+    /// [`ErrorKind::Order`]: crate::ErrorKind::Order
+    /// [`ErrorKind::Domain`]: crate::ErrorKind::Domain
+    /// [`ErrorKind::Weight`]: crate::ErrorKind::Weight
+    /// [`ErrorKind::Empty`]: crate::ErrorKind::Empty
     pub fn value<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<F> {
-        let data = Data::new(batch);
-        let plan = Arc::new(Plan::new(self, data.facts(), false)?);
-        let value = match plan.whole {
-            None => Seen::of(&plan, &data)?.0.value(),
-            Some(_) => whole(&plan, &data, None).map(|(value, _)| value),
-        };
-        value.map(F::narrow)
+        value_of(self, batch, false).map(F::narrow)
     }
 
     /// The value and its gradient with respect to the prediction, in the prediction's layout.
@@ -111,6 +121,8 @@ impl Loss {
     ///
     /// **Errors**: those of [`value`](Self::value), and [`ErrorKind::Shape`] for a buffer of another
     /// shape. After an error the buffer is as it was.
+    ///
+    /// [`ErrorKind::Shape`]: crate::ErrorKind::Shape
     pub fn value_and_gradient_into<F: Float, D: Dimension>(
         &self,
         batch: &Batch<'_, F, D>,
@@ -118,27 +130,54 @@ impl Loss {
     ) -> Result<F> {
         write::check_shape(batch, gradient)?;
         let data = Data::new(batch);
-        let plan = Arc::new(Plan::new(self, data.facts(), false)?);
+        let plan = Arc::new(Plan::of_batch(self, data.facts(), false)?);
         if plan.whole.is_some() {
-            let (value, slopes) = whole(&plan, &data, Some(false))?;
+            let (value, slopes) = whole(&plan, &data, Some(false), None)?;
             let mut into = arranged(gradient.view_mut(), batch.layout());
             let slopes = slopes.and_then(|sink| sink.cells);
-            let cells = slopes.map(|grid| grid.cells).unwrap_or_default();
-            let cells = cells.into_iter().chain(std::iter::repeat(0.0));
+            let cells = slopes.iter().flat_map(|grid| grid.cells.iter().copied());
+            let cells = cells.chain(std::iter::repeat(0.0));
             into.iter_mut().zip(cells).for_each(|(place, slope)| *place = F::narrow(slope));
             return Ok(F::narrow(value));
         }
         let (seen, pass) = Seen::of(&plan, &data)?;
-        let (value, sink) = seen.value_and_backs(false)?;
+        let (value, sink) = seen.value_and_backs(false, None)?;
         write::gradient(&seen, &pass, &sink, batch, gradient)?;
         Ok(F::narrow(value))
     }
 }
 
+/// The value of a part of a loss: the batch may carry weights for other parts.
+pub(crate) fn value_of_part<F: Float, D: Dimension>(
+    loss: &Loss,
+    batch: &Batch<'_, F, D>,
+) -> Result<f64> {
+    value_of(loss, batch, true)
+}
+
+fn value_of<F: Float, D: Dimension>(
+    loss: &Loss,
+    batch: &Batch<'_, F, D>,
+    part: bool,
+) -> Result<f64> {
+    let data = Data::new(batch);
+    let plan = Arc::new(Plan::of_batch(loss, data.facts(), part)?);
+    match plan.whole {
+        None => Seen::of(&plan, &data)?.0.value(),
+        Some(_) => whole(&plan, &data, None, None).map(|(value, _)| value),
+    }
+}
+
 /// A loss that has to read all cells at once: its value and, where asked for, its gradient or parts.
-fn whole(plan: &Plan, data: &Data<'_>, parts: Option<bool>) -> Result<(f64, Option<Sink>)> {
+fn whole(
+    plan: &Plan,
+    data: &Data<'_>,
+    parts: Option<bool>,
+    notes: Option<&Notes>,
+) -> Result<(f64, Option<Sink>)> {
     let (images, pixels) = (0..data.extents.image, 0..data.extents.pixel);
-    let window = Window::new(data, images, pixels, OnOffence::End);
+    let mut window = Window::new(data, images, pixels, OnOffence::End);
+    window.notes = notes;
     let root = node(&window, &plan.root, &None);
     let root = root.map_err(|error| first_offence(plan, data).unwrap_or(error))?;
     let value = scalar(&root, &plan.loss)?;

@@ -15,64 +15,9 @@ use crate::reduction::{Aggregate, Step};
 use crate::region::Before;
 use crate::weight::Weight;
 
+use super::facts::Facts;
 use super::offence::Rank;
 use super::stage::{self, Whole};
-
-/// What of a batch decides how a loss is evaluated. Parts of one whole have the same.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Facts {
-    pub(super) classes: usize,
-    /// The axes of the layout.
-    pub(super) layout: Axes,
-    /// The axes of the map and of the mask, where the batch carries them.
-    pub(super) map: Option<Axes>,
-    pub(super) mask: Option<Axes>,
-    pub(super) image: bool,
-}
-
-impl Facts {
-    /// The axes of a weight that comes with the batch.
-    fn carried(&self, weight: &Weight) -> Axes {
-        let axes = match weight {
-            Weight::Image => self.image.then(|| Axis::Image.into()),
-            Weight::Map => self.map,
-            Weight::Mask => self.mask,
-            _ => None,
-        };
-        axes.unwrap_or(Axes::NONE)
-    }
-
-    /// What batches with these facts look like.
-    pub(super) fn describe(&self) -> String {
-        let axes = |axes: &Option<Axes>| axes.map_or("none".into(), |axes| format!("per {axes}"));
-        format!(
-            "{} classes, the axes {}, {} image weights, a map ({}), a mask ({})",
-            self.classes,
-            self.layout,
-            if self.image { "with" } else { "no" },
-            axes(&self.map),
-            axes(&self.mask)
-        )
-    }
-
-    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
-    fn check_carried(&self, named: &[&Weight]) -> Result<()> {
-        let carried = [
-            (Weight::Image, self.image),
-            (Weight::Map, self.map.is_some()),
-            (Weight::Mask, self.mask.is_some()),
-        ];
-        for (weight, is_carried) in carried {
-            let why = match (is_carried, named.contains(&&weight)) {
-                (true, false) => "the batch carries it, but the loss does not name it",
-                (false, true) => "the loss names it, but the batch does not carry it",
-                _ => continue,
-            };
-            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
-        }
-        Ok(())
-    }
-}
 
 /// A weight where a loss names it.
 #[derive(Clone, Debug)]
@@ -86,6 +31,18 @@ pub(super) struct Named {
     pub(super) deferred: bool,
     /// The classes over which it is made.
     pub(super) classes: Vec<usize>,
+}
+
+impl Named {
+    /// Whether it is counted over the images of a batch.
+    pub(super) fn over_images(&self) -> bool {
+        match &self.weight {
+            Weight::Presence { over } | Weight::Volume { over, .. } | Weight::Balance { over } => {
+                over.contains(Axis::Image)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A node of a loss, with what is known of it beforehand.
@@ -134,13 +91,32 @@ pub(super) struct Plan {
     pub(super) closed: bool,
     /// Why all cells must be read at once, where they must.
     pub(super) whole: Option<Whole>,
+    /// Whether what is counted over images is counted first, in a pass of its own.
+    pub(super) informed: bool,
 }
 
 impl Plan {
-    /// Analyses a loss, all of whose carried weights are those of the facts.
+    /// Analyses a loss whose carried weights are those of the facts, for parts of a whole.
     ///
     /// A `part` of a loss may lack weights that the batch carries for other parts.
     pub(super) fn new(loss: &Loss, facts: Facts, part: bool) -> Result<Self> {
+        Self::analysed(loss, facts, part, false)
+    }
+
+    /// The same for a batch that is all there is: what is counted over its images can be counted first.
+    pub(super) fn of_batch(loss: &Loss, facts: Facts, part: bool) -> Result<Self> {
+        let plan = Self::new(loss, facts, part)?;
+        match plan.whole {
+            Some(_) if plan.counts() => {
+                let facts = plan.facts.clone();
+                let informed = Self::analysed(loss, facts, part, true)?;
+                Ok(if informed.whole.is_none() { informed } else { plan })
+            }
+            _ => Ok(plan),
+        }
+    }
+
+    fn analysed(loss: &Loss, facts: Facts, part: bool, informed: bool) -> Result<Self> {
         if !part {
             let mut named = Vec::new();
             weights_named(loss, &mut named);
@@ -158,8 +134,16 @@ impl Plan {
             let over_image = loss.clone().reduce(crate::reduction::max(Axis::Image));
             root = Builder { facts: &facts, next: 0 }.spot(&over_image)?;
         }
-        let mut plan =
-            Self { loss: loss.clone(), facts, root, pools: 0, cuts: 0, closed, whole: None };
+        let mut plan = Self {
+            loss: loss.clone(),
+            facts,
+            root,
+            pools: 0,
+            cuts: 0,
+            closed,
+            whole: None,
+            informed,
+        };
         stage::assign(&mut plan);
         Ok(plan)
     }
@@ -186,9 +170,9 @@ impl Plan {
         })
     }
 
-    /// Whether a weight waits for all images.
-    pub(super) fn defers(&self) -> bool {
-        self.named().iter().any(|named| named.deferred)
+    /// Whether a weight waits for all images, or asks for a pass of its own over them.
+    pub(super) fn counts_images(&self) -> bool {
+        self.named().iter().any(|named| named.deferred || self.informed && named.over_images())
     }
 
     /// The weights of the batch that are needed after the images.
@@ -209,7 +193,7 @@ impl Plan {
         let mut counted = Vec::new();
         self.root.visit(&mut |spot| {
             if spot.place == Place::Fold {
-                let deferred = spot.weights.iter().filter(|named| named.deferred);
+                let deferred = spot.weights.iter().filter(|named| named.over_images());
                 counted.extend(deferred.map(|named| (spot.rank(named), named)));
             }
         });

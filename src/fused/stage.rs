@@ -17,6 +17,7 @@ pub(super) struct Whole {
 
 /// What of a node's field is not known in the pass over the images.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 struct Nature {
     /// Evaluated after the images.
     global: bool,
@@ -31,14 +32,19 @@ struct Nature {
 struct Assigner {
     pools: usize,
     cuts: usize,
+    informed: bool,
     /// Whether the layout has spatial axes.
     pixels: bool,
 }
 
 /// Gives every node its place.
 pub(super) fn assign(plan: &mut Plan) {
-    let mut assigner =
-        Assigner { pools: 0, cuts: 0, pixels: plan.facts.layout.contains(Axis::Pixel) };
+    let mut assigner = Assigner {
+        pools: 0,
+        cuts: 0,
+        informed: plan.informed,
+        pixels: plan.facts.layout.contains(Axis::Pixel),
+    };
     match assigner.node(&mut plan.root) {
         Ok(_) => (plan.pools, plan.cuts) = (assigner.pools, assigner.cuts),
         Err(whole) => {
@@ -56,7 +62,7 @@ fn nothing_waits(spot: &mut Spot) {
 }
 
 /// Marks a weight that is counted over images; only one per class, or for all, can wait for them.
-fn defer(loss: &Loss, named: &mut Named) -> Result<(), Whole> {
+fn defer(loss: &Loss, named: &mut Named, informed: bool) -> Result<(), Whole> {
     let over = match &named.weight {
         Weight::Presence { over } | Weight::Volume { over, .. } | Weight::Balance { over } => *over,
         _ => return Ok(()),
@@ -65,6 +71,7 @@ fn defer(loss: &Loss, named: &mut Named) -> Result<(), Whole> {
         return Ok(());
     }
     let why = match &named.weight {
+        _ if informed && over.contains(Axis::Pixel) => return Ok(()),
         Weight::Balance { .. } => {
             "the share of positives over images is known when all have been seen, and every cell's weight depends on it"
         }
@@ -82,7 +89,7 @@ fn defer(loss: &Loss, named: &mut Named) -> Result<(), Whole> {
 impl Assigner {
     fn node(&mut self, spot: &mut Spot) -> Result<Nature, Whole> {
         for named in &mut spot.weights {
-            defer(&spot.loss, Arc::make_mut(named))?;
+            defer(&spot.loss, Arc::make_mut(named), self.informed)?;
         }
         let mut below = Vec::new();
         for part in &mut spot.parts {
@@ -236,7 +243,7 @@ impl Assigner {
 fn is_known_after(named: &Named) -> bool {
     match named.weight {
         Weight::Class(_) | Weight::Map | Weight::Mask => true,
-        Weight::Presence { .. } | Weight::Volume { .. } => named.deferred,
+        Weight::Presence { .. } | Weight::Volume { .. } => named.over_images(),
         _ => false,
     }
 }

@@ -8,15 +8,17 @@ use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Loss;
 
+use super::account::Notes;
 use super::data::Data;
 use super::evaluate::{Taped, node};
 use super::exact::Exact;
+use super::facts::Facts;
 use super::fold::{Fold, Rows, bits};
 use super::grid::{Grid, Shape};
 use super::linear::Rest;
-use super::observe::{Kept, Pass, Row, Terms, first_offence};
-use super::offence::OnOffence;
-use super::plan::{Facts, Named, Plan, leaves};
+use super::live::Terms;
+use super::observe::{Kept, Mode, Pass, Row, first_offence};
+use super::plan::{Named, Plan, leaves};
 use super::pull::{Adjoint, Back, Sink, asks_for_nan};
 use super::{threads, write};
 
@@ -72,6 +74,8 @@ pub(super) struct Seen {
     pub(super) volumes: Vec<Exact>,
     /// Weights of the batch that are needed after the images.
     pub(super) given: Vec<(Arc<Named>, Grid)>,
+    /// Whether a number that cannot be read stood where, as far as was seen, nobody reads.
+    unread: bool,
 }
 
 /// What the images left of a step or ratio over images.
@@ -149,19 +153,29 @@ impl Seen {
         plan: &'w Arc<Plan>,
         data: &'w Data<'b>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
-        Self::read(plan, data, Terms::Read)
-            .or_else(|_| Self::read(plan, data, Terms::Weighed))
+        Self::noted(plan, data, None)
+    }
+
+    /// The same; divisors are taken down.
+    pub(super) fn noted<'w, 'b>(
+        plan: &'w Arc<Plan>,
+        data: &'w Data<'b>,
+        notes: Option<&'w Notes>,
+    ) -> Result<(Self, Pass<'w, 'b>)> {
+        let weighed = Mode { terms: Terms::Weighed, notes, ..Mode::READ };
+        Self::read(plan, data, Mode { notes, ..Mode::READ })
+            .or_else(|_| Self::read(plan, data, weighed))
             .map_err(|error| first_offence(plan, data).unwrap_or(error))
     }
 
     fn read<'w, 'b>(
         plan: &'w Arc<Plan>,
         data: &'w Data<'b>,
-        terms: Terms,
+        mode: Mode<'w>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
-        let pass = Pass::new(plan, data, terms, OnOffence::End)?;
+        let pass = Pass::new(plan, data, mode)?;
         let images = data.extents.image;
-        let rows = threads::map(images, |image| pass.rows(image, OnOffence::End));
+        let rows = threads::map(images, |image| pass.rows(image, mode));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
         let mut pools: Vec<Pool> = match rows.first() {
             Some(rows) => rows.iter().map(Pool::new).collect(),
@@ -181,8 +195,19 @@ impl Seen {
             pools,
             volumes,
             given: pass.given()?,
+            unread: mode.terms == Terms::Weighed,
         };
         Ok((seen, pass))
+    }
+
+    /// Whether what was seen here decides what is read as two parts together do.
+    fn reads_like(&self, one: &Self, other: &Self) -> bool {
+        let absent = |seen: &Self, class: usize| seen.volumes[class].value() == 0.0;
+        let read = |seen: &Self, pool: usize| seen.pools[pool].rest().read.clone();
+        (0..self.volumes.len())
+            .all(|class| absent(self, class) == (absent(one, class) && absent(other, class)))
+            && (0..self.pools.len())
+                .all(|pool| read(self, pool) == &read(one, pool) | &read(other, pool))
     }
 
     /// Refuses parts that cannot be of one whole.
@@ -213,6 +238,16 @@ impl Seen {
                 named.text
             ));
         }
+        if [self, other].iter().any(|part| part.unread && !part.reads_like(self, other)) {
+            return Err(Error::new(
+                ErrorKind::NotMergeable,
+                format!(
+                    "state: `{}` does not read a number that cannot be read in one part, because of weights \
+                     that are 0 there and not in the whole",
+                    self.plan.loss
+                ),
+            ));
+        }
         Ok(())
     }
 
@@ -225,6 +260,13 @@ impl Seen {
 
     fn merge(&mut self, other: &Self) -> Result<()> {
         self.check_same(other)?;
+        // Without an image nothing is known of what rides past the step over images.
+        if self.images == 0 || other.images == 0 {
+            if self.images == 0 {
+                self.clone_from(other);
+            }
+            return Ok(());
+        }
         for (pool, more) in self.pools.iter().zip(&other.pools) {
             merged_waiting(pool, more)?;
         }
@@ -235,26 +277,35 @@ impl Seen {
         }
         self.volumes.iter_mut().zip(&other.volumes).for_each(|(sum, more)| sum.merge(more));
         self.images += other.images;
+        self.unread |= other.unread;
         Ok(())
     }
 
     /// The fold, evaluated.
-    fn fold<R>(&self, look: impl FnOnce(&Taped<'_>) -> Result<R>) -> Result<R> {
+    fn fold<R>(
+        &self,
+        notes: Option<&Notes>,
+        look: impl FnOnce(&Taped<'_>) -> Result<R>,
+    ) -> Result<R> {
         if self.plan.closed && self.images != 1 {
             return Err(leaves(&self.plan.loss, crate::axis::Axis::Image.into()));
         }
         let pixels = self.spatial.iter().product();
-        let fold = Fold::new(&self.plan, pixels, &self.pools, &self.volumes, &self.given)?;
+        let fold = Fold::new(&self.plan, pixels, &self.pools, &self.volumes, &self.given, notes)?;
         look(&node(&fold, &self.plan.root, &None)?)
     }
 
     pub(super) fn value(&self) -> Result<f64> {
-        self.fold(|root| scalar(root, &self.plan.loss))
+        self.fold(None, |root| scalar(root, &self.plan.loss))
     }
 
     /// The value, and what comes back to the pools; the parts of the value, where these are asked for.
-    pub(super) fn value_and_backs(&self, parts: bool) -> Result<(f64, Sink)> {
-        self.fold(|root| {
+    pub(super) fn value_and_backs(
+        &self,
+        parts: bool,
+        notes: Option<&Notes>,
+    ) -> Result<(f64, Sink)> {
+        self.fold(notes, |root| {
             let value = scalar(root, &self.plan.loss)?;
             let shape = root.field.shape;
             let mut sink = Sink::new(parts, shape, self.plan.pools);
@@ -457,7 +508,7 @@ impl State {
         let (of_batch, pass) = Seen::of(&plan, &data)?;
         let seen = self.seen()?;
         seen.check_same(&of_batch)?;
-        let (_, sink) = seen.value_and_backs(false)?;
+        let (_, sink) = seen.value_and_backs(false, None)?;
         write::gradient(seen, &pass, &sink, batch, gradient)
     }
 }

@@ -23,7 +23,7 @@ impl Window<'_, '_> {
             // 1 until it is known.
             let grid = match (&named.weight, self.totals) {
                 (Weight::Presence { over } | Weight::Volume { over, .. }, Some(totals)) => {
-                    let of_classes = totals.classes(&named.classes);
+                    let of_classes = totals.total.classes(&named.classes);
                     let shape = of_classes.shape.without(*over);
                     of_volume(named, of_classes.gather(shape)).ok()
                 }
@@ -105,7 +105,7 @@ impl Window<'_, '_> {
         let given = self.data.given(weight).ok_or_else(|| {
             Error::new(ErrorKind::Weight, format!("weight `{weight}`: not carried by the batch"))
         })?;
-        let mut values = self.read(given.axes, &*given.rows);
+        let mut values = self.read(given.axes, &given.rows);
         let (good, expected): (fn(f64) -> bool, _) = match weight {
             Weight::Mask => (|value| value == 0.0 || value == 1.0, "0 or 1"),
             _ => (|value| value.is_finite() && value >= 0.0, "a finite number of at least 0"),
@@ -128,7 +128,7 @@ impl Window<'_, '_> {
     }
 
     /// Refuses targets of which no weight can be made.
-    fn check_counted(&self, named: &Named, rank: Rank) -> Result<()> {
+    pub(super) fn check_counted(&self, named: &Named, rank: Rank) -> Result<()> {
         let Truth::Dense(_) = self.data.target else { return Ok(()) };
         let target = self.target();
         let good = |t: f64| !t.is_finite() || (0.0..=1.0).contains(&t);
@@ -162,14 +162,14 @@ impl Window<'_, '_> {
     /// The target and the number of cells with one, summed over the axes.
     fn volumes_over(&self, over: Axes, classes: &[usize]) -> Volumes {
         let target = self.target();
-        let of_pixels = self.volumes.filter(|_| over.contains(Axis::Pixel));
-        let (total, count) = match of_pixels {
-            Some(Volumes { total, count }) => (total.classes(classes), count.classes(classes)),
-            None => {
-                let of_classes = target.classes(classes);
-                let counted = of_classes.clone().map(|t| f64::from(u8::from(t.is_finite())));
-                (self.where_kept(of_classes), self.where_kept(counted))
-            }
+        let known = if over.contains(Axis::Image) { self.totals } else { self.volumes };
+        let of_pixels = known.filter(|_| over.contains(Axis::Pixel));
+        let (total, count) = if let Some(Volumes { total, count }) = of_pixels {
+            (total.classes(classes), count.classes(classes))
+        } else {
+            let of_classes = target.classes(classes);
+            let counted = of_classes.clone().map(|t| f64::from(u8::from(t.is_finite())));
+            (self.where_kept(of_classes), self.where_kept(counted))
         };
         let shape = total.shape.without(over);
         Volumes { total: total.gather(shape), count: count.gather(shape) }

@@ -4,14 +4,18 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis, Extents};
+use crate::batch::ReadRow;
 use crate::element::{Activation, Element};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::notation::Number;
 
+use super::account::Notes;
 use super::activation::{Activated, Slope};
+use super::buffer;
 use super::data::{Data, Truth};
 use super::element;
 use super::field::Mass;
@@ -33,14 +37,26 @@ pub(super) struct Window<'w, 'b> {
     pub(super) pixels: Range<usize>,
     /// For the images of the window, where the loss has a weight that needs them.
     pub(super) volumes: Option<&'w Volumes>,
-    /// The sums of the target per class over all images, where they are known.
-    pub(super) totals: Option<&'w Grid>,
+    /// The same over all images, where they are known.
+    pub(super) totals: Option<&'w Volumes>,
     /// What the blocks of the image left at every cut, where the window is an image in parts.
     pub(super) cuts: Option<&'w [Cut]>,
     pub(super) on_offence: OnOffence<'w>,
+    /// Where divisors are taken down.
+    pub(super) notes: Option<&'w Notes>,
     cells: OnceCell<Cells>,
+    activated: RefCell<Vec<(Activation, Rc<Activated>)>>,
     /// The terms that a cell of the window reads.
     pub(super) terms: RefCell<BTreeSet<usize>>,
+}
+
+/// What a source wants of an activation.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// Whether what is not read is to be a harmless number.
+    pub(super) neutral: bool,
+    /// Whether ln p and ln(1 - p) are needed.
+    pub(super) logarithms: bool,
 }
 
 /// The numbers of the window, by class, image and pixel.
@@ -62,8 +78,21 @@ impl<'w, 'b> Window<'w, 'b> {
     ) -> Self {
         let cells = OnceCell::new();
         let terms = RefCell::default();
-        let (volumes, totals, cuts) = (None, None, None);
-        Self { data, images, pixels, volumes, totals, cuts, on_offence, cells, terms }
+        let (volumes, totals, cuts, notes) = (None, None, None, None);
+        let activated = RefCell::default();
+        Self {
+            data,
+            images,
+            pixels,
+            volumes,
+            totals,
+            cuts,
+            on_offence,
+            notes,
+            cells,
+            activated,
+            terms,
+        }
     }
 
     pub(super) fn extents(&self) -> Extents {
@@ -93,13 +122,9 @@ impl<'w, 'b> Window<'w, 'b> {
     }
 
     /// Reads rows into a grid of the axes that they have.
-    pub(super) fn read(
-        &self,
-        axes: Axes,
-        rows: &dyn Fn(usize, usize, Range<usize>, &mut Vec<f64>),
-    ) -> Grid {
+    pub(super) fn read(&self, axes: Axes, rows: &ReadRow<'_, f64>) -> Grid {
         let shape = self.shape(axes, self.data.extents.class);
-        let mut cells = Vec::with_capacity(shape.cells());
+        let mut cells = buffer::take(shape.cells());
         let pixels = if axes.contains(Axis::Pixel) { self.pixels.clone() } else { 0..1 };
         for (class, image) in shape.rows() {
             let image = if axes.contains(Axis::Image) { self.images.start + image } else { 0 };
@@ -110,10 +135,10 @@ impl<'w, 'b> Window<'w, 'b> {
 
     fn cells(&self) -> &Cells {
         self.cells.get_or_init(|| {
-            let prediction = self.read(Axes::ALL, &*self.data.prediction);
+            let prediction = self.read(Axes::ALL, &self.data.prediction);
             let (mut labels, mut kept) = (Vec::new(), None);
             let target = match &self.data.target {
-                Truth::Dense(rows) => self.read(Axes::ALL, &**rows),
+                Truth::Dense(rows) => self.read(Axes::ALL, rows),
                 Truth::Labels { rows, ignored } => {
                     for image in self.images.clone() {
                         rows(0, image, self.pixels.clone(), &mut labels);
@@ -164,15 +189,15 @@ impl<'w, 'b> Window<'w, 'b> {
     }
 
     /// The prediction after its activation and the target, over all classes. What is read and cannot be
-    /// is an offence; what is not read is left, or `neutral`.
+    /// is an offence.
     pub(super) fn activate(
         &self,
         spot: &Spot,
         activation: Activation,
         unit: bool,
         read: &Mask,
-        neutral: bool,
-    ) -> Result<(Activated, Grid)> {
+        wanted: Wanted,
+    ) -> Result<(Rc<Activated>, Grid)> {
         let Cells { prediction, target, .. } = self.cells();
         let couples = matches!(activation, Activation::Softmax | Activation::Normalize);
         let pixels = Shape { class: 1, ..prediction.shape };
@@ -183,17 +208,21 @@ impl<'w, 'b> Window<'w, 'b> {
         self.check_prediction(spot, activation, &of_prediction)?;
         self.check_target(spot, unit, &of_prediction)?;
         // Any number of the domain of every activation and target.
-        let (x, t) = if neutral {
-            (instead(prediction, &of_prediction, 0.5), instead(target, read, 0.0))
-        } else {
-            (prediction.clone(), target.clone())
+        let t = if wanted.neutral { instead(target, read, 0.0) } else { target.clone() };
+        let (activated, t) = match self.on_offence {
+            OnOffence::End if read.is_none() || !wanted.neutral => {
+                (self.activated(activation, wanted.logarithms), t)
+            }
+            OnOffence::End => {
+                let x = instead(prediction, &of_prediction, 0.5);
+                (Rc::new(Activated::new(activation, &x, wanted.logarithms)), t)
+            }
+            // Where bad cells are collected, they must not cause an error that ends the search.
+            OnOffence::Collect(_) => {
+                let x = tamed(prediction.clone(), 0.5);
+                (Rc::new(Activated::new(activation, &x, true)), tamed(t, 0.0))
+            }
         };
-        // Where bad cells are collected, they must not cause an error that ends the search.
-        let (x, t) = match self.on_offence {
-            OnOffence::End => (x, t),
-            OnOffence::Collect(_) => (tamed(x, 0.5), tamed(t, 0.0)),
-        };
-        let activated = Activated::new(activation, &x);
         if activation == Activation::Normalize {
             let bad = |cell: usize| {
                 activated.p.cells[cell].is_nan()
@@ -214,18 +243,33 @@ impl<'w, 'b> Window<'w, 'b> {
         Ok((activated, t))
     }
 
+    /// The prediction as it is after an activation, made once for all that want it.
+    fn activated(&self, activation: Activation, logarithms: bool) -> Rc<Activated> {
+        let mut made = self.activated.borrow_mut();
+        let found = made.iter().find(|(of, activated)| {
+            *of == activation && (activated.logarithms.is_some() || !logarithms)
+        });
+        if let Some((_, activated)) = found {
+            return Rc::clone(activated);
+        }
+        let activated = Rc::new(Activated::new(activation, &self.cells().prediction, logarithms));
+        made.push((activation, Rc::clone(&activated)));
+        activated
+    }
+
     /// The value and slope of an element source in every cell.
     pub(super) fn element(
         &self,
         spot: &Spot,
         element: &Element,
         live: &Mask,
-    ) -> Result<(Grid, Activated, Slope)> {
+    ) -> Result<(Grid, Rc<Activated>, Slope)> {
         let shape = self.cells().prediction.shape;
         let read = both(live.clone(), self.kept_grid().map(AsRef::as_ref), shape);
         let activation = element.activation();
         let unit = matches!(element, Element::Bce(_)) || activation != Activation::Identity;
-        let (activated, target) = self.activate(spot, activation, unit, &read, true)?;
+        let wanted = Wanted { neutral: true, logarithms: element::wants_logarithms(element) };
+        let (activated, target) = self.activate(spot, activation, unit, &read, wanted)?;
         let (mut value, mut slope) =
             element::values(element, &activated, &target, self.data.narrow)?;
         if let Some(read) = &read {

@@ -1,14 +1,15 @@
 //! The way back over the data: the gradient, written where the caller wants it.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayRef, ArrayViewMutD, Dimension};
+use ndarray::iter::IterMut;
+use ndarray::{ArrayRef, ArrayViewMut2, ArrayViewMutD, Dimension, IxDyn};
 
 use crate::batch::{Batch, Float, arranged};
 use crate::error::{Error, ErrorKind, Result};
 
-use super::grid::Grid;
-use super::observe::{BLOCK, Pass, block, blocks};
+use super::observe::{BLOCK, CHUNK, Pass, block, blocks};
 use super::pull::Sink;
 use super::state::Seen;
 use super::threads;
@@ -35,7 +36,7 @@ pub(super) fn check_shape<F: Float, D: Dimension>(
 /// Where the gradient of some blocks of an image goes.
 struct Part<'g, F> {
     image: usize,
-    blocks: std::ops::Range<usize>,
+    blocks: Range<usize>,
     into: ArrayViewMutD<'g, F>,
 }
 
@@ -62,7 +63,7 @@ pub(super) fn gradient<F: Float, D: Dimension>(
     failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// The gradient in parts that threads write apart: blocks of pixels, or images where the spatial axes
+/// The gradient in parts that threads write apart: chunks of pixels, or images where the spatial axes
 /// do not lie one in another.
 fn parts<'g, F: Float, D: Dimension>(
     pass: &Pass<'_, '_>,
@@ -83,36 +84,80 @@ fn parts<'g, F: Float, D: Dimension>(
             continue;
         }
         let mut left = of_image;
-        for number in 0..all {
-            let pixels = left.len_of(ndarray::Axis(1)).min(BLOCK);
+        for first in (0..all).step_by(CHUNK) {
+            let pixels = left.len_of(ndarray::Axis(1)).min(CHUNK * BLOCK);
             let (this, others) = left.split_at(ndarray::Axis(1), pixels);
             left = others;
-            parts.push(Part { image, blocks: number..number + 1, into: this });
+            parts.push(Part { image, blocks: first..all.min(first + CHUNK), into: this });
         }
     }
     parts
 }
 
 impl<F: Float> Part<'_, F> {
-    fn write(mut self, pass: &Pass<'_, '_>, of_image: &Sink) -> Result<()> {
+    fn write(self, pass: &Pass<'_, '_>, of_image: &Sink) -> Result<()> {
         let pixels = pass.data.extents.pixel;
-        let classes = pass.data.extents.class;
-        let mut rows: Vec<_> = self.into.outer_iter_mut().map(|row| row.into_iter()).collect();
-        for number in self.blocks {
+        let Self { image, blocks, into } = self;
+        let first = block(blocks.start, pixels).start;
+        let mut rows = Rows::new(into);
+        for number in blocks {
             let range = block(number, pixels);
-            let sink = pass.pull_block(self.image, range.clone(), of_image)?;
-            for (class, row) in rows.iter_mut().enumerate().take(classes) {
-                let cells = |grid: &Option<Grid>, at: usize| {
-                    grid.as_ref().map_or(0.0, |grid| grid.row(class, 0)[at])
+            let sink = pass.pull_block(image, range.clone(), of_image)?;
+            for class in 0..pass.data.extents.class {
+                let of_block = sink.cells.as_ref().map(|grid| grid.row(class, 0));
+                let of_image =
+                    of_image.cells.as_ref().map(|grid| &grid.row(class, 0)[range.clone()]);
+                let slope = |at: usize| {
+                    F::narrow(
+                        of_block.map_or(0.0, |row| row[at]) + of_image.map_or(0.0, |row| row[at]),
+                    )
                 };
-                for (at, pixel) in range.clone().enumerate() {
-                    let slope = cells(&sink.cells, at) + cells(&of_image.cells, pixel);
-                    if let Some(place) = row.next() {
-                        *place = F::narrow(slope);
-                    }
-                }
+                rows.write(class, range.start - first..range.end - first, slope);
             }
         }
         Ok(())
+    }
+}
+
+/// An iterator over the pixels of each class.
+fn rows_of<F>(mut into: ArrayViewMutD<'_, F>) -> Vec<IterMut<'_, F, IxDyn>> {
+    let mut rows = Vec::new();
+    for _ in 0..into.len_of(ndarray::Axis(0)) {
+        let (row, others) = into.split_at(ndarray::Axis(0), 1);
+        into = others;
+        rows.push(row.into_iter());
+    }
+    rows
+}
+
+/// The rows of pixels of every class, written block after block.
+enum Rows<'g, F> {
+    /// By class and pixel.
+    Even(ArrayViewMut2<'g, F>),
+    /// One iterator per class, where the spatial axes do not lie one in another.
+    Ragged(Vec<IterMut<'g, F, IxDyn>>),
+}
+
+impl<'g, F: Float> Rows<'g, F> {
+    fn new(into: ArrayViewMutD<'g, F>) -> Self {
+        match into.ndim() {
+            2 => into.into_dimensionality().map_or_else(|_| Self::Ragged(Vec::new()), Self::Even),
+            _ => Self::Ragged(rows_of(into)),
+        }
+    }
+
+    fn write(&mut self, class: usize, pixels: Range<usize>, slope: impl Fn(usize) -> F) {
+        match self {
+            Self::Even(rows) => {
+                let mut row = rows.row_mut(class);
+                let row = row.slice_mut(ndarray::s![pixels]);
+                row.into_iter().enumerate().for_each(|(at, place)| *place = slope(at));
+            }
+            Self::Ragged(rows) => {
+                rows[class].by_ref().take(pixels.len()).enumerate().for_each(|(at, place)| {
+                    *place = slope(at);
+                });
+            }
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Evaluation<'_, '_> {
         }
         let weights = common_weights("sum", loss, inputs.iter().map(|(_, input)| &input.field))?;
         let field = Field { axes, extents: self.data.extents, classes, value, weights };
-        Ok(Evaluated { loss, field, how: How::Sum { inputs, constant } })
+        Ok(Evaluated { loss, field, how: How::Sum { inputs } })
     }
 
     pub(super) fn quotient<'l>(

@@ -4,10 +4,8 @@ use ndarray::{Array3, ArrayViewMutD, Dimension};
 
 use crate::axis::{Axes, Axis, Extents};
 use crate::batch::{Aligned, Batch, Float, Target, canonical};
-use crate::error::Result;
-use crate::field::{Carried, mass};
+use crate::field::Carried;
 use crate::layout::Layout;
-use crate::weight::Weight;
 
 type Shape = (usize, usize, usize);
 
@@ -94,25 +92,4 @@ pub(super) fn cells<T>(shape: Shape, values: Vec<T>) -> Array3<T> {
 pub(super) fn scatter<F: Float>(cells: &Array3<f64>, layout: Layout, into: ArrayViewMutD<'_, F>) {
     let mut into = into.permuted_axes(layout.by_class_pixel_image());
     into.iter_mut().zip(cells).for_each(|(place, &cell)| *place = F::narrow(cell));
-}
-
-/// Prediction and target of every cell, and which cells count.
-pub(crate) struct Cells {
-    pub(crate) prediction: Array3<f64>,
-    pub(crate) target: Array3<f64>,
-    /// 0 for a cell that is ignored or masked.
-    pub(crate) counts: Array3<f64>,
-}
-
-impl Cells {
-    pub(crate) fn of<F: Float, D: Dimension>(batch: &Batch<'_, F, D>) -> Result<Self> {
-        let data = Data::new(batch);
-        let classes: Vec<usize> = (0..data.extents.class).collect();
-        let mut weights: Vec<Carried> = data.kept().into_iter().collect();
-        if data.mask.is_some() {
-            weights.push(data.weight(&Weight::Mask, &classes)?);
-        }
-        let counts = mass(&weights, data.prediction.dim());
-        Ok(Self { prediction: data.prediction, target: data.target, counts })
-    }
 }

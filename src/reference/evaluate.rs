@@ -28,7 +28,7 @@ pub(super) enum How<'l> {
         activated: Activated,
         slope: Array3<Slope>,
     },
-    /// The classes that were kept, the derivative with respect to p and the part of each cell.
+    /// The classes that were kept, and the derivative with respect to p.
     Region {
         activated: Activated,
         classes: Vec<usize>,
@@ -38,7 +38,6 @@ pub(super) enum How<'l> {
         input: Box<Evaluated<'l>>,
         derivative: Array3<f64>,
         divisor: Array3<f64>,
-        remainder: Array3<f64>,
         weight: Option<WeightSlope>,
     },
     Scale {
@@ -59,7 +58,6 @@ pub(super) enum How<'l> {
     },
     Sum {
         inputs: Vec<(f64, Evaluated<'l>)>,
-        constant: f64,
     },
     Quotient {
         over: Box<Evaluated<'l>>,
@@ -72,11 +70,6 @@ pub(super) fn evaluate<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<
     let mut named = Vec::new();
     weights_named(loss, &mut named);
     data.check_carried(&named)?;
-    evaluate_part(loss, data)
-}
-
-/// A part of a loss, evaluated on a batch that may carry weights for the other parts.
-pub(super) fn evaluate_part<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<'l>> {
     loss.check()?;
     let evaluation = Evaluation { data };
     let (axes, classes) = evaluation.outline(loss)?;
@@ -103,10 +96,10 @@ impl Evaluation<'_, '_> {
                     step.by.as_ref().map(|by| by.iter().map(weight).collect::<Result<Vec<_>>>());
                 let by = by.transpose()?;
                 let stepped = take(&input.field, step, over, by.as_deref(), live)?;
-                let Stepped { field, derivative, divisor, remainder, weight } = stepped;
+                let Stepped { field, derivative, divisor, weight } = stepped;
                 Ok(evaluated(
                     field,
-                    How::Step { input: Box::new(input), derivative, divisor, remainder, weight },
+                    How::Step { input: Box::new(input), derivative, divisor, weight },
                 ))
             }
             Node::Scale(child, weight) => {

@@ -22,9 +22,6 @@ mod trace;
 mod value;
 mod weight;
 
-pub(crate) use data::Cells;
 pub use equivalence::{Equivalence, Factor, Setting, Witness};
-pub(crate) use sum::sum;
 pub use trace::{Trace, Traced};
 pub use value::{Reference, Values};
-pub(crate) use value::{parts_of, value_of_part};

@@ -16,10 +16,6 @@ pub(super) struct Divided {
     pub(super) field: Field,
     /// The derivative of a cell's ratio with respect to its p.
     pub(super) derivative: Array3<f64>,
-    /// The part of its ratio that stems from a cell: (a fp + b fn) m / D.
-    pub(super) part: Array3<f64>,
-    /// What of the ratio stems from no cell: smoothing and floors.
-    pub(super) remainder: Array3<f64>,
     pub(super) divisor: Array3<f64>,
     /// The derivative of a cell's denominator with respect to its p.
     pub(super) divisor_derivative: Array3<f64>,
@@ -48,8 +44,6 @@ fn terms(ratio: &Ratio, p: f64, t: f64) -> (Sums, Sums) {
 struct Score {
     value: f64,
     derivative: Sums,
-    /// The part of the value per unit of each sum.
-    part: Sums,
     divisor: f64,
     /// The derivatives of the denominator: 0 at its floor.
     divisor_derivative: Sums,
@@ -59,7 +53,7 @@ impl Score {
     /// Of a group without mass: the denominator is 0.
     fn nothing() -> Self {
         let none = Sums::default();
-        Self { value: 0.0, derivative: none, part: none, divisor: 0.0, divisor_derivative: none }
+        Self { value: 0.0, derivative: none, divisor: 0.0, divisor_derivative: none }
     }
 }
 
@@ -73,13 +67,7 @@ impl Region {
                 let derivative = formula.derivative(sums);
                 let value = formula.value(sums);
                 let divisor_derivative = Sums::default();
-                return Score {
-                    value,
-                    derivative,
-                    part: derivative,
-                    divisor: 1.0,
-                    divisor_derivative,
-                };
+                return Score { value, derivative, divisor: 1.0, divisor_derivative };
             }
         };
         let numerator = double * sums.true_positive + ratio.smooth_numerator;
@@ -105,11 +93,6 @@ impl Region {
                 true_positive: slope(double, double),
                 false_positive: slope(0.0, ratio.false_positive),
                 false_negative: slope(0.0, ratio.false_negative),
-            },
-            part: Sums {
-                true_positive: 0.0,
-                false_positive: ratio.false_positive / divisor,
-                false_negative: ratio.false_negative / divisor,
             },
             divisor,
             divisor_derivative: Sums {
@@ -152,8 +135,6 @@ pub(super) fn divide(
             weights: waiting,
         },
         derivative: Array3::zeros(like.value.dim()),
-        part: Array3::zeros(like.value.dim()),
-        remainder: Array3::zeros(shape),
         divisor: Array3::zeros(shape),
         divisor_derivative: Array3::zeros(like.value.dim()),
     };
@@ -201,7 +182,6 @@ pub(super) fn divide(
                 format!("ratio `{region}`: the denominator of a group{at} is 0")
             })?;
             divided.field.value[place] = worth.unwrap_or(0.0);
-            divided.remainder[place] = worth.unwrap_or(0.0);
             counted[place] = f64::from(worth.is_some());
             continue;
         }
@@ -209,10 +189,8 @@ pub(super) fn divide(
             continue;
         }
         divided.field.value[place] = score.value;
-        divided.remainder[place] = score.value - dot(score.part, sums);
-        for (&cell, (term, slope)) in read.iter().zip(&of) {
+        for (&cell, (_, slope)) in read.iter().zip(&of) {
             divided.derivative[cell] = masses[cell] * dot(score.derivative, *slope);
-            divided.part[cell] = masses[cell] * dot(score.part, *term);
         }
     }
     if region.ratio.carry {

@@ -18,8 +18,6 @@ pub(super) struct Stepped {
     pub(super) derivative: Array3<f64>,
     /// What divided, per group: the mass, or the total that was named.
     pub(super) divisor: Array3<f64>,
-    /// What of the result is not Σ derivative · value: 0 for steps that scale with their values.
-    pub(super) remainder: Array3<f64>,
     /// What a weight that is made from the prediction did, if the step consumed one.
     pub(super) weight: Option<WeightSlope>,
 }
@@ -73,7 +71,6 @@ pub(super) fn take(
         },
         derivative: Array3::zeros(field.value.dim()),
         divisor: Array3::zeros(shape),
-        remainder: Array3::zeros(shape),
         weight: consumed.iter().position(|weight| weight.depends).map(|place| WeightSlope {
             value: Array3::zeros(field.value.dim()),
             divisor: {
@@ -106,7 +103,6 @@ pub(super) fn take(
                 format!("step `{step}`: a group{at} has no mass")
             })?;
             stepped.field.value[place] = worth.unwrap_or(0.0);
-            stepped.remainder[place] = worth.unwrap_or(0.0);
             counted[place] = f64::from(worth.is_some());
             continue;
         }
@@ -118,10 +114,6 @@ pub(super) fn take(
             Error::new(ErrorKind::Domain, format!("step `{step}`: the value at {place} is {why}"))
         })?;
         stepped.field.value[place] = value;
-        if matches!(step.aggregate, Aggregate::LogMeanExp(_)) {
-            let parts = derivatives.iter().zip(&group.values).map(|(d, v)| d * v);
-            stepped.remainder[place] = value - sum(parts);
-        }
         for (&cell, derivative) in read.iter().zip(derivatives) {
             stepped.derivative[cell] = derivative;
         }

@@ -73,7 +73,7 @@ fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
         | How::Weigh { input }
         | How::Map { input, .. }
         | How::Select { input, .. } => collect(input, depth, nodes),
-        How::Sum { inputs, .. } => {
+        How::Sum { inputs } => {
             for (_, input) in inputs {
                 collect(input, depth + 1, nodes);
             }

@@ -3,8 +3,7 @@
 use ndarray::{Array, Array3, ArrayD, Dimension, IxDyn};
 
 use super::data::{Data, scatter};
-use super::evaluate::{Evaluated, evaluate, evaluate_part};
-use super::pull::Contribution;
+use super::evaluate::{Evaluated, evaluate};
 use crate::axis::{Axes, Axis};
 use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,25 +22,6 @@ pub struct Values<F> {
     pub values: ArrayD<F>,
     /// The weights that no step has consumed yet; 0 for a cell that was masked or skipped.
     pub mass: ArrayD<F>,
-}
-
-/// The scalar value of a loss or a part of one. The batch may carry weights for other parts.
-pub(crate) fn value_of_part<F: Float, D: Dimension>(
-    loss: &Loss,
-    batch: &Batch<'_, F, D>,
-) -> Result<f64> {
-    scalar(&evaluate_part(loss, &Data::new(batch))?, batch.layout())
-}
-
-/// The same, with its gradient by class, pixel and image, and where it comes from.
-pub(crate) fn parts_of<F: Float, D: Dimension>(
-    loss: &Loss,
-    batch: &Batch<'_, F, D>,
-) -> Result<(f64, Array3<f64>, Contribution)> {
-    let data = Data::new(batch);
-    let root = evaluate_part(loss, &data)?;
-    let value = scalar(&root, batch.layout())?;
-    Ok((value, root.gradient(&Array3::ones(root.field.value.dim())), root.contribution()))
 }
 
 impl Loss {

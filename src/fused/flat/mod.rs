@@ -20,8 +20,8 @@ use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Node;
 
-use super::evaluate::terms_of;
 use super::exact::{Exact, FLAT};
+use super::given::terms_of;
 use super::plan::{Plan, Spot};
 use super::state::{Pool, Seen, State};
 use same::{hash_of_loss, hash_of_weights};
@@ -96,7 +96,7 @@ impl State {
             flat.extend(hash.words().into_iter().flat_map(|word| [word, word * word]));
         }
         flat.push(seen.images as f64);
-        if seen.plan.defers() {
+        if seen.plan.counts_images() {
             flat.extend(seen.volumes.iter().flat_map(Exact::flat));
         }
         for (pool, spot) in seen.pools.iter().zip(spots) {
@@ -238,7 +238,7 @@ impl Entries<'_> {
         )]
         let images = self.of_ranks("the number of images", MOST_IMAGES as f64)? as u64;
         seen.images = images;
-        if seen.plan.defers() {
+        if seen.plan.counts_images() {
             for (class, volume) in seen.volumes.iter_mut().enumerate() {
                 *volume = self.sum(&format!("the targets of class {class}"))?;
             }

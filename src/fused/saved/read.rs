@@ -11,13 +11,14 @@ use crate::layout::Layout;
 use crate::loss::Loss;
 
 use crate::fused::data::Data;
-use crate::fused::evaluate::terms_of;
 use crate::fused::exact::Exact;
+use crate::fused::facts::Facts;
 use crate::fused::field::Mass;
 use crate::fused::fold::Rows;
+use crate::fused::given::terms_of;
 use crate::fused::grid::{Grid, Shape};
 use crate::fused::linear::Rest;
-use crate::fused::plan::{Facts, Plan, Spot};
+use crate::fused::plan::{Plan, Spot};
 use crate::fused::state::{Pool, Seen, State};
 
 use super::number::{Number, Set};

@@ -1,8 +1,8 @@
 //! What of a state is saved.
 
-use crate::fused::evaluate::terms_of;
 use crate::fused::exact::Exact;
 use crate::fused::field::Mass;
+use crate::fused::given::terms_of;
 use crate::fused::plan::Spot;
 use crate::fused::state::{Pool, Seen, State};
 

@@ -242,7 +242,7 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
     if nearly_ties(&trace, &chosen_by_mass, ROUNDING * size, squashed(case)) {
         return None;
     }
-    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size) {
+    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size, squashed(case)) {
         return None;
     }
     let smooth = far[1] <= (JUMP * steepest).max(noise)
@@ -311,9 +311,10 @@ fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, squashed: bool) -> 
 }
 
 /// Whether a map, a power or a quotient meets a value that is 0 but for rounding: what is below 0 is
-/// an error, and roots are steep at 0. A 0 counts only where something was taken from something.
-fn at_edge(trace: &Trace, size: f64) -> bool {
-    let mut taken = false;
+/// an error, and roots are steep at 0. A 0 counts only where something was taken from something,
+/// as 1 - p is in every logarithm of a squashed number.
+fn at_edge(trace: &Trace, size: f64, squashed: bool) -> bool {
+    let mut taken = squashed;
     let mut edge = false;
     let mut before: Option<&lossfold::Traced> = None;
     for node in &trace.nodes {
