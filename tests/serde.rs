@@ -255,7 +255,7 @@ fn the_form_is_as_it_is_documented() {
             "version": 1,
             "loss": "absolute(identity) > mean(pixel) > mean(image) > mean(class)",
             "seen": {
-                "images": 2, "classes": 2, "layout": "class, pixel, image", "image_weights": false,
+                "images": 2, "unread": false, "classes": 2, "layout": "class, pixel, image", "image_weights": false,
                 "map": null, "mask": null, "spatial": [1], "volumes": [[], []], "given": [],
                 "pools": [{"sums": {"touched": "", "read": [], "waiting": [], "sums": sums}}],
             },
