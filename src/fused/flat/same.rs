@@ -23,12 +23,16 @@ impl Hash {
 
     fn text(&mut self, text: &str) {
         self.count(text.len());
-        text.bytes().for_each(|byte| self.number(byte.into()));
+        for byte in text.bytes() {
+            self.number(byte.into());
+        }
     }
 
     fn grid(&mut self, grid: &Grid) {
         let shape = grid.shape;
-        [shape.class, shape.image, shape.pixel].into_iter().for_each(|extent| self.count(extent));
+        for extent in [shape.class, shape.image, shape.pixel] {
+            self.count(extent);
+        }
         // Adding 0 makes 0 of -0, which are the same weight.
         for cell in &grid.cells {
             self.number((cell + 0.0).to_bits());
