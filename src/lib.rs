@@ -86,6 +86,12 @@
 //!
 //! Another version of this crate, or a processor with other elementary functions, may give other bits.
 //!
+//! # Features
+//!
+//! - `rayon` (default): the passes run on all threads of the current rayon pool.
+//! - `serde`: a [`State`] is saved and read in any format of serde, every bit of it; a [`Loss`], a
+//!   [`Reduction`] and a [`Layout`] as their texts. Without it, [`State::to_flat`] travels as plain numbers.
+//!
 //! # What it does not do yet
 //!
 //! - [`Loss::values`] and [`Loss::trace`] materialise every intermediate field in f64.

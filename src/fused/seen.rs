@@ -30,7 +30,7 @@ pub(super) struct Seen {
     /// Weights of the batch that are needed after the images.
     pub(super) given: Vec<(Arc<Named>, Grid)>,
     /// Whether a number that cannot be read stood where, as far as was seen, nobody reads.
-    unread: bool,
+    pub(super) unread: bool,
 }
 
 impl Seen {

@@ -1,46 +1,40 @@
 //! A state as one list of numbers whose entry-wise sum over ranks is the merge.
 //!
 //! ```text
-//! ranks | is the loss the same | are the weights the same | images | volumes | pool, pool, ..
-//! pool  = axes touched, terms read, sums
+//! ranks | ranks with images | loss, given weights, waiting weights the same? | images | ranks with unread |
+//! per class: absent, absent unread | volumes | pool, pool, ..
+//! pool = axes touched | per term: read, left unread | waiting weights | sums
 //! ```
 //!
 //! Every entry is a whole number that f64 adds without rounding, so that the order in which an
 //! all-reduce adds does not matter: sums are limbs of 32 bits, flags are counts. What must be equal on
-//! all ranks is hashed to four words w of 16 bits, which go in as w and w²: with Σw = r w' and
-//! Σw² = r w'² for r ranks, of which one has w', Σ(w - w')² is 0, and every w is w'. The largest entries
-//! are limbs and w², below 2^32 on a rank: 2^20 of them stay below 2^52, and half of what f64 counts
-//! without a gap is left.
+//! all ranks is hashed to four words w of 16 bits, which go in as w and w²: of r ranks, Σ(w - v)² is
+//! Σw² - 2 v Σw + r v², which is 0 for v = Σw / r exactly if Σw² = r v², and then every w is v. What rides
+//! past the images is known to ranks with images only; the others take it from the sum, which is r times
+//! the same. The largest entries are limbs, words of bits, and w², below 2^32 on a rank: 2^20 of them stay
+//! below 2^52, and half of what f64 counts without a gap is left.
 
+mod entries;
 mod same;
 
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Node;
 
-use super::exact::{Exact, FLAT};
+use super::exact::Exact;
 use super::given::terms_of;
 use super::plan::{Plan, Spot};
 use super::pool::Pool;
 use super::seen::Seen;
 use super::state::State;
-use same::{hash_of_loss, hash_of_weights};
+use entries::{Entries, refuse};
+use same::{hash_of_given, hash_of_loss, hash_of_waiting, words};
 
-/// How many ranks can be added up.
-const MOST_RANKS: f64 = (1_u32 << 20) as f64;
-/// The most that one rank's entry is: limbs, and squares of words of 16 bits.
-const MOST_ENTRY: f64 = u32::MAX as f64;
 /// The most images of one rank: 2^20 such numbers still add up exactly.
 const MOST_IMAGES: u64 = 1 << 33;
-/// Four words of a hash, and their squares.
-const HASHED: usize = 8;
-/// What is hashed.
-const SAME: [&str; 2] = [
-    "the same loss on batches with the same classes, axes and kinds of weights, by the same version of this crate",
-    "the same weights without an image axis",
-];
 
 impl State {
     /// The state as numbers whose entry-wise sum over ranks is the merge of their states: what an
@@ -93,24 +87,7 @@ impl State {
                 seen.images
             ));
         }
-        let mut flat = vec![1.0];
-        for hash in [hash_of_loss(seen), hash_of_weights(seen)] {
-            flat.extend(hash.words().into_iter().flat_map(|word| [word, word * word]));
-        }
-        flat.push(seen.images as f64);
-        if seen.plan.counts_images() {
-            flat.extend(seen.volumes.iter().flat_map(Exact::flat));
-        }
-        for (pool, spot) in seen.pools.iter().zip(spots) {
-            let flag = |is: bool| f64::from(u8::from(is));
-            let rest = pool.rest();
-            flat.extend(Axis::ALL.map(|axis| flag(rest.touched.contains(axis))));
-            flat.extend(terms_of(spot).iter().map(|term| flag(rest.read.contains(&term.id))));
-            if let Pool::Sums { sums, .. } = pool {
-                flat.extend(sums.iter().flatten().flat_map(Exact::flat));
-            }
-        }
-        Ok(flat)
+        Ok(written(seen))
     }
 
     /// The state of all ranks, where `flat` is the entry-wise sum of [`to_flat`](Self::to_flat) over
@@ -133,30 +110,12 @@ impl State {
                 self.loss()
             ));
         }
-        let mut entries = Entries { flat, at: 0, ranks: 1.0 };
-        entries.ranks = entries.whole("the number of ranks", 1.0..=MOST_RANKS)?;
-        for same in SAME {
-            for _ in 0..HASHED {
-                let expected = entries.ranks * own[entries.at];
-                if entries.of_ranks("a hash", MOST_ENTRY)? != expected {
-                    return refuse(format!(
-                        "the {} ranks do not all have {same}; this one has `{}`",
-                        entries.ranks,
-                        self.loss()
-                    ));
-                }
-            }
-        }
         let mut state = self.clone();
         if let Some(seen) = state.seen_mut() {
-            entries.read(seen)?;
+            read(seen, Entries::new(flat)?)?;
         }
         Ok(state)
     }
-}
-
-fn refuse<T>(why: String) -> Result<T> {
-    Err(Error::new(ErrorKind::NotMergeable, format!("flat: {why}")))
 }
 
 fn is_kept(pool: &Pool) -> bool {
@@ -179,94 +138,125 @@ fn no_sum(plan: &Plan, spot: &Spot) -> Error {
     Error::new(ErrorKind::NotMergeable, why)
 }
 
-/// The sum over ranks, read from its beginning.
-struct Entries<'f> {
-    flat: &'f [f64],
-    at: usize,
-    ranks: f64,
+fn is_absent(volume: &Exact) -> bool {
+    volume.value() == 0.0
 }
 
-impl Entries<'_> {
-    fn next(&mut self) -> f64 {
-        self.at += 1;
-        self.flat[self.at - 1]
+/// The entries of one rank, all of whose pools are sums.
+fn written(seen: &Seen) -> Vec<f64> {
+    let flag = |is: bool| f64::from(u8::from(is));
+    let has = seen.images > 0;
+    let unread = has && seen.unread;
+    let mut flat = vec![1.0, flag(has)];
+    for (hash, counts) in
+        [(hash_of_loss(seen), true), (hash_of_given(seen), true), (hash_of_waiting(seen), has)]
+    {
+        let words = hash.words().map(|word| if counts { word } else { 0.0 });
+        flat.extend(words.into_iter().flat_map(|word| [word, word * word]));
     }
-
-    /// The next entry, a whole number.
-    fn whole(&mut self, what: &str, range: RangeInclusive<f64>) -> Result<f64> {
-        let entry = self.next();
-        if range.contains(&entry) && entry.fract() == 0.0 {
-            return Ok(entry);
+    flat.extend([seen.images as f64, flag(unread)]);
+    for absent in seen.volumes.iter().map(is_absent) {
+        flat.extend([flag(has && absent), flag(unread && absent)]);
+    }
+    if seen.plan.counts() {
+        flat.extend(seen.volumes.iter().flat_map(Exact::flat));
+    }
+    for (pool, spot) in seen.pools.iter().zip(seen.plan.pool_spots()) {
+        let rest = pool.rest();
+        flat.extend(Axis::ALL.map(|axis| flag(has && rest.touched.contains(axis))));
+        for term in terms_of(spot) {
+            let is_read = rest.read.contains(&term.id);
+            flat.extend([flag(has && is_read), flag(unread && !is_read)]);
         }
-        refuse(format!(
-            "entry {} ({what}) is {entry}, expected a whole number from {} to {}",
-            self.at - 1,
-            range.start(),
-            range.end()
-        ))
-    }
-
-    /// The next entry, of which each rank has from 0 to `most`.
-    fn of_ranks(&mut self, what: &str, most: f64) -> Result<f64> {
-        self.whole(what, 0.0..=self.ranks * most)
-    }
-
-    fn flag(&mut self, what: &str) -> Result<bool> {
-        Ok(self.of_ranks(what, 1.0)? != 0.0)
-    }
-
-    fn sum(&mut self, what: &str) -> Result<Exact> {
-        let start = self.at;
-        let most = self.ranks * MOST_ENTRY;
-        for _ in 1..FLAT {
-            self.whole(what, -most..=most)?;
+        let waiting = rest.waiting.iter().flat_map(|weight| &weight.grid.cells);
+        flat.extend(waiting.flat_map(|&cell| words(cell)).map(|word| if has { word } else { 0.0 }));
+        if let Pool::Sums { sums, .. } = pool {
+            flat.extend(sums.iter().flatten().flat_map(Exact::flat));
         }
-        let beyond = self.next();
-        if beyond.is_finite() && beyond != 0.0 {
-            return refuse(format!(
-                "entry {} ({what}) is {beyond}, expected 0, an infinity or NaN",
-                self.at - 1
-            ));
-        }
-        Ok(Exact::from_flat(&self.flat[start..self.at]))
     }
+    flat
+}
 
-    /// Reads what comes after the hashes over what this rank has seen.
-    fn read(&mut self, seen: &mut Seen) -> Result<()> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a whole number from 0 to 2^53"
-        )]
-        let images = self.of_ranks("the number of images", MOST_IMAGES as f64)? as u64;
-        seen.images = images;
-        if seen.plan.counts_images() {
-            for (class, volume) in seen.volumes.iter_mut().enumerate() {
-                *volume = self.sum(&format!("the targets of class {class}"))?;
+/// Reads the sum of all ranks over what this one has seen.
+fn read(seen: &mut Seen, mut entries: Entries<'_>) -> Result<()> {
+    let ranks = entries.ranks;
+    let some = entries.of(ranks, "the number of ranks with images", 1)?;
+    let loss = "the same loss on batches with the same classes, axes and kinds of weights, by the same \
+                version of this crate";
+    let same = |what: &str| format!("the same {what} weights without an image axis");
+    entries.same(ranks, loss, Some(hash_of_loss(seen).words()))?;
+    entries.same(ranks, &same("given"), Some(hash_of_given(seen).words()))?;
+    let own = (seen.images > 0).then(|| hash_of_waiting(seen).words());
+    let waiting = entries.same(some, &same("waiting"), own)?;
+    let images = entries.of(ranks, "the number of images", MOST_IMAGES)?;
+    if some == 0.0 {
+        return Ok(());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 0 to 2^53"
+    )]
+    let images = images as u64;
+    let unread = entries.of(some, "the number of ranks with numbers that are not read", 1)?;
+    let mut left_out = false;
+    for _ in 0..seen.volumes.len() {
+        let absent = entries.of(some, "whether a class is absent", 1)?;
+        let left = entries.of(unread, "whether a class that is not read is absent", 1)?;
+        left_out |= absent < some && left > 0.0;
+    }
+    if seen.plan.counts() {
+        for (class, volume) in seen.volumes.iter_mut().enumerate() {
+            *volume = entries.sum(&format!("the targets of class {class}"))?;
+        }
+    }
+    for (pool, spot) in seen.pools.iter_mut().zip(seen.plan.pool_spots()) {
+        let rest = pool.rest_mut();
+        (rest.touched, rest.read) = (Axes::NONE, BTreeSet::new());
+        for axis in Axis::ALL {
+            if entries.of(some, "whether a weight has an axis", 1)? > 0.0 {
+                rest.touched = rest.touched.with(axis);
             }
         }
-        for (pool, spot) in seen.pools.iter_mut().zip(seen.plan.pool_spots()) {
-            let mut touched = Axes::NONE;
-            for axis in Axis::ALL {
-                if self.flag("whether a weight has an axis")? {
-                    touched = touched.with(axis);
-                }
-            }
-            let mut read = Vec::new();
-            for term in terms_of(spot) {
-                if self.flag("whether a term is read")? {
-                    read.push(term.id);
-                }
-            }
-            pool.rest_mut().touched = touched;
-            pool.rest_mut().read = read.into_iter().collect();
-            if let Pool::Sums { sums, .. } = pool {
-                let what = format!("a sum of `{}`", spot.loss);
-                for sum in sums.iter_mut().flatten() {
-                    *sum = self.sum(&what)?;
-                }
+        for term in terms_of(spot) {
+            let read = entries.of(some, "whether a term is read", 1)?;
+            let left = entries.of(unread, "whether a term is not read", 1)?;
+            left_out |= read > 0.0 && left > 0.0;
+            if read > 0.0 {
+                rest.read.insert(term.id);
             }
         }
-        Ok(())
+        for weight in &mut rest.waiting {
+            let mut grid = (*weight.grid).clone();
+            let what = format!("a cell of weight `{}`", weight.name);
+            for cell in &mut grid.cells {
+                *cell = entries.cell(some, &what)?;
+            }
+            // Those of a rank with images are the same, but for the sign of 0.
+            if seen.images == 0 {
+                weight.grid = Arc::new(grid);
+            }
+        }
+        if let Pool::Sums { sums, .. } = pool {
+            let what = format!("a sum of `{}`", spot.loss);
+            for sum in sums.iter_mut().flatten() {
+                *sum = entries.sum(&what)?;
+            }
+        }
     }
+    if left_out {
+        return refuse(format!(
+            "`{}` does not read a number that cannot be read on one rank, because of weights that are 0 \
+             there and not in the whole",
+            seen.plan.loss
+        ));
+    }
+    if hash_of_waiting(seen).words() != waiting {
+        return refuse(format!(
+            "what this rank without images takes from the others is not of `{}`",
+            seen.plan.loss
+        ));
+    }
+    (seen.images, seen.unread) = (images, unread > 0.0);
+    Ok(())
 }

@@ -23,7 +23,9 @@ impl Hash {
 
     fn text(&mut self, text: &str) {
         self.count(text.len());
-        text.bytes().for_each(|byte| self.number(byte.into()));
+        for byte in text.bytes() {
+            self.number(byte.into());
+        }
     }
 
     fn grid(&mut self, grid: &Grid) {
@@ -32,7 +34,9 @@ impl Hash {
             self.count(extent);
         }
         // Adding 0 makes 0 of -0, which are the same weight.
-        grid.cells.iter().for_each(|cell| self.number((cell + 0.0).to_bits()));
+        for cell in &grid.cells {
+            self.number((cell + 0.0).to_bits());
+        }
     }
 
     /// In four words of 16 bits.
@@ -53,13 +57,19 @@ pub(super) fn hash_of_loss(seen: &Seen) -> Hash {
     hash
 }
 
-/// Of the weights without an image axis, those of the batch and those that wait.
-pub(super) fn hash_of_weights(seen: &Seen) -> Hash {
+/// Of the weights of the batch that are needed after the images.
+pub(super) fn hash_of_given(seen: &Seen) -> Hash {
     let mut hash = Hash::new();
     for (named, grid) in &seen.given {
         hash.text(&named.text);
         hash.grid(grid);
     }
+    hash
+}
+
+/// Of the weights that ride past the images.
+pub(super) fn hash_of_waiting(seen: &Seen) -> Hash {
+    let mut hash = Hash::new();
     for pool in &seen.pools {
         let waiting = &pool.rest().waiting;
         hash.count(waiting.len());
@@ -72,4 +82,10 @@ pub(super) fn hash_of_weights(seen: &Seen) -> Hash {
         }
     }
     hash
+}
+
+/// The bits of a number in two words. Adding 0 makes 0 of -0, which are the same weight.
+pub(super) fn words(number: f64) -> [f64; 2] {
+    let bits = (number + 0.0).to_bits();
+    [bits >> 32, bits & 0xffff_ffff].map(|word| word as f64)
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! { version: 1, loss: text, seen: null | {
-//!     images, classes, layout: axes, image_weights: bool, map: axes | null, mask: axes | null, spatial,
+//!     images, unread: bool, spatial,
+//!     classes, layout: axes, image_weights: bool, map: axes | null, mask: axes | null,
 //!     volumes: [sum per class], given: [{ weight, cells }],
 //!     pools: [{ sums: { touched: axes, read: [bool per term], waiting: [weight], sums: [[sum]] } }
 //!           | { kept: { touched: axes, waiting: [weight], rows: [[number] per image] } }] } }
@@ -47,6 +48,7 @@ struct Version;
 #[serde(deny_unknown_fields)]
 struct SavedSeen {
     images: u64,
+    unread: bool,
     classes: usize,
     layout: Set,
     image_weights: bool,

@@ -73,8 +73,8 @@ impl SavedSeen {
             ));
         }
         // Where no number is kept per pixel, one pixel tells the shapes as well as many.
-        let mut seen = unread(plan, if keeps_pixels { pixels } else { pixels.min(1) })?;
-        (seen.images, seen.spatial) = (self.images, self.spatial);
+        let mut seen = blank(plan, if keeps_pixels { pixels } else { pixels.min(1) })?;
+        (seen.images, seen.unread, seen.spatial) = (self.images, self.unread, self.spatial);
         seen.volumes = self.volumes.iter().map(sum).collect();
         expect("given weights", self.given.len(), seen.given.len())?;
         for ((named, grid), saved) in seen.given.iter_mut().zip(self.given) {
@@ -146,7 +146,7 @@ fn has_pixels(axes: Axes) -> bool {
 }
 
 /// What a batch of 0 images leaves. Its arrays repeat one number, without memory for more.
-fn unread(plan: Plan, pixels: usize) -> Result<Seen> {
+fn blank(plan: Plan, pixels: usize) -> Result<Seen> {
     let facts = plan.facts.clone();
     let layout = Layout::new(&facts.layout.iter().collect::<Vec<_>>())?;
     let number = arr0(1.0).into_dyn();

@@ -24,6 +24,7 @@ impl SavedSeen {
         let pools = seen.pools.iter().zip(seen.plan.pool_spots());
         Self {
             images: seen.images,
+            unread: seen.unread,
             classes: facts.classes,
             layout: Set(facts.layout),
             image_weights: facts.image,
