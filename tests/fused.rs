@@ -127,7 +127,7 @@ fn few_cases_are_errors_or_unsure() {
     assert!(errors * 4 < count, "{errors} of {count} are errors");
     // Coarse and saturated logits are frequent on purpose; their ties and edges are what is unsure.
     assert!(unsure_values * 12 < count, "{unsure_values} of {count} have no sure value");
-    assert!(unsure_gradients * 10 < count, "{unsure_gradients} of {count} have no sure gradient");
+    assert!(unsure_gradients * 8 < count, "{unsure_gradients} of {count} have no sure gradient");
 }
 
 /// Of the cases that `changed` gives another word on, how many are refused, and how many there are.

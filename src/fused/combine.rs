@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::loss::{Loss, Map};
 
 use super::evaluate::{How, Taped, World, at_group, node};
-use super::field::{Factor, Field, Mass, Value, common_weights, mass};
+use super::field::{Factor, Field, Mass, Value, common_weights, reads};
 use super::grid::{Grid, Mask, Shape, both, product};
 use super::live::{gather_live, live_below, live_of_term};
 use super::plan::Spot;
@@ -60,7 +60,7 @@ pub(super) fn mapped(
     map: Map,
     live: &Mask,
 ) -> Result<(Grid, Grid)> {
-    let counts = both(field.mass(), live.as_ref(), field.shape);
+    let counts = both(reads(field.weights.iter(), field.shape), live.as_ref(), field.shape);
     let mut value = field.value().clone();
     let mut derivative = Grid::zeros(field.shape);
     for cell in 0..value.cells.len() {
@@ -141,7 +141,7 @@ pub(super) fn quotient<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Re
     let (over, under) = (below(&spot.parts[0])?, below(&spot.parts[1])?);
     let weights = [&over, &under].into_iter().map(|x| (x.spot.axes, &x.field.weights[..]));
     let weights = common_weights("quotient", &spot.loss, weights)?;
-    let counts = both(mass(weights.iter(), shape), live.as_ref(), shape);
+    let counts = both(reads(weights.iter(), shape), live.as_ref(), shape);
     let mut value = over.field.value().spread(shape);
     let denominators = under.field.value().spread(shape);
     for cell in 0..value.cells.len() {

@@ -15,7 +15,7 @@ use super::aggregate::{self, Aggregated};
 use super::combine::{
     mapped, places, quotient, scaled, selected, selected_mass, sum, weighted, widened,
 };
-use super::field::{Factor, Field, Mass, Value, place};
+use super::field::{Factor, Field, Mass, Value, place, reads};
 use super::given::{classes_within, given};
 use super::grid::{Grid, Mask, Shape, both};
 use super::linear::{self, Cut, Finished, Known, Summed};
@@ -248,11 +248,7 @@ fn overlapped<'p>(
     }
     let shape = window.shape(crate::axis::Axes::ALL, classes.len());
     let live = live.as_ref().map(|live| live.spread(shape));
-    // What is counted over images has its number where that decides what is read, and 1 elsewhere.
-    let read = weights.iter().fold(live, |read, weight| {
-        let is_one = weight.deferred.is_some() && weight.grid.cells.iter().all(|&w| w != 0.0);
-        if is_one { read } else { both(read, Some(&weight.grid), shape) }
-    });
+    let read = both(live, reads(weights.iter(), shape).as_ref(), shape);
     let everywhere = match read {
         None if classes.len() == all.len() => None,
         None => Some(Grid::filled(shape, 1.0).among(&classes, all.len())),

@@ -130,6 +130,15 @@ pub(super) fn mass<'a>(weights: impl Iterator<Item = &'a Mass>, shape: Shape) ->
         .fold(None, |mass, weight| both(mass, Some(&weight.grid), shape))
 }
 
+/// The cells that weights leave to be read, none if all: like a mass, with what is counted over images
+/// where that is known.
+pub(super) fn reads<'a>(weights: impl Iterator<Item = &'a Mass>, shape: Shape) -> Mask {
+    weights.fold(None, |reads, weight| {
+        let unknown = weight.deferred.is_some() && weight.grid.cells.iter().all(|&w| w != 0.0);
+        if unknown { reads } else { both(reads, Some(&weight.grid), shape) }
+    })
+}
+
 /// How a message names a cell: its place along each axis that its field has.
 pub(super) fn place(
     axes: Axes,

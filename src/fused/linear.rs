@@ -10,7 +10,7 @@ use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reduction::{Aggregate, Empty, Step};
 
-use super::field::{Factor, Field, Mass, Value, mass};
+use super::field::{Factor, Field, Mass, Value, mass, reads};
 use super::grid::{Grid, Mask, Shape, both, product};
 use super::plan::{Named, Spot};
 
@@ -347,7 +347,7 @@ impl Finished {
 
 /// The groups that are live and whose waiting weights are not 0.
 pub(super) fn live_groups(live: &Mask, waiting: &[Mass], groups: Shape) -> Mask {
-    both(live.clone(), mass(waiting.iter(), groups).as_ref(), groups)
+    both(live.clone(), reads(waiting.iter(), groups).as_ref(), groups)
 }
 
 /// What a group without mass is worth; none if it is skipped. A group that nobody reads is no error.

@@ -297,10 +297,13 @@ fn squashed(case: &Case) -> bool {
 }
 
 /// Whether cells of other logits may tie, or may not, by the last bit of an exponential: those of x and
-/// -x, and saturated ones.
+/// -x, two classes whose logits are swapped, and saturated ones.
 fn mirrored(case: &Case) -> bool {
-    let has = |x: f64| case.prediction.iter().any(|&other| other == x);
-    saturated(case) || squashed(case) && case.prediction.iter().any(|&x| x > 0.0 && has(-x))
+    let has = |x: f64| case.prediction.iter().filter(|other| **other == x).count();
+    let pairs = case.extents().class == 2
+        && case.chain.activations().iter().any(|(a, _)| *a == lossfold::Activation::Softmax);
+    let twice = |&x: &f64| has(-x) > 0 && x > 0.0 || pairs && has(x) > 1;
+    saturated(case) || squashed(case) && case.prediction.iter().any(twice)
 }
 
 /// Whether probabilities that are made of logits or scores are nearly 0 or 1.
