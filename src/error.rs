@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Empty,
     /// States that cannot be merged, or a loss that cannot be made of parts.
     NotMergeable,
+    /// A head of several outputs that is unknown, missing or named twice.
+    Head,
 }
 
 impl Error {
@@ -56,6 +58,11 @@ impl Error {
         let column = text[line_start..at].chars().count();
         let line = &text[line_start..line_end];
         Self::new(ErrorKind::Parse, format!("text: {message}\n  {line}\n  {:column$}^", ""))
+    }
+
+    /// The same error, with the place where it arose in front.
+    pub(crate) fn within(self, place: impl fmt::Display) -> Self {
+        Self::new(self.kind, format!("{place}: {}", self.message))
     }
 
     /// What the error is about.

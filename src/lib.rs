@@ -71,7 +71,7 @@
 //!
 //! ```text
 //! |found - exact| <= γ(k) Σ |xᵢ|,   γ(k) = k u / (1 - k u),   u = 2^-53,
-//! k = 1024 + 4 + ⌈log2⌈P / 16384⌉⌉ + C + s + w
+//! k = 256 + 4 + ⌈log2⌈P / 4096⌉⌉ + C + s + w
 //! ```
 //!
 //! before that last rounding, and with 2 k in the place of k where a mean divides by a sum of weights that
@@ -102,6 +102,7 @@
 
 mod axis;
 mod batch;
+mod between;
 mod element;
 mod error;
 mod explain;
@@ -110,6 +111,7 @@ mod fused;
 mod layout;
 mod loss;
 mod notation;
+mod outputs;
 mod reduction;
 mod reference;
 mod region;
@@ -118,6 +120,7 @@ mod weight;
 
 pub use axis::{Axes, Axis, Extents};
 pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
+pub use between::{Across, Part};
 pub use element::{Activation, Bce, ElementFormula, Smoothing};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
@@ -125,6 +128,7 @@ pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;
 pub use loss::{Loss, Map, absolute, bce, element, squared};
+pub use outputs::{AnyBatch, Head, HeadReport, Outputs, OutputsReport, OutputsState};
 pub use reduction::{
     Aggregate, Empty, Over, Reduction, Step, Steps, logmeanexp, max, mean, min, power, quantile,
     sum, top_fraction, top_k,

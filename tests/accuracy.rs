@@ -10,25 +10,25 @@
 //! | where | at most |
 //! |---|---|
 //! | by each of w weights: the product of a value and a mass | w |
-//! | in a block of 1024 pixels, added one after the other to 0 | 1023 |
+//! | in a block of 256 pixels, in whatever tree | 255 |
 //! | in a chunk of 16 blocks, added pairwise | 4 |
-//! | over the chunks of the image, added pairwise | ⌈log2⌈P / 16384⌉⌉ |
+//! | over the chunks of the image, added pairwise | ⌈log2⌈P / 4096⌉⌉ |
 //! | over the images: exactly, rounded once | 1 |
 //! | over the classes, one after the other | C - 1 |
 //! | by each of s steps: the quotient by a divisor | s |
 //!
 //! in whatever order the steps come, since each axis is summed over once, and once more where a state is
-//! rounded again, which is covered by the 1 that 1023 leaves of 1024. So
+//! rounded again, which is covered by the 1 that 255 leaves of 256. So
 //!
 //! ```text
-//! |found - exact| <= γ(k) Σ |xᵢ|,  k = 1024 + 4 + ⌈log2⌈P / 16384⌉⌉ + C + s + w
+//! |found - exact| <= γ(k) Σ |xᵢ|,  k = 256 + 4 + ⌈log2⌈P / 4096⌉⌉ + C + s + w
 //! ```
 //!
 //! where xᵢ is an element with all its weights and divided by its divisors. The divisors here are whole or
 //! half numbers of cells, which f64 sums exactly; where weights are not, a divisor is off by γ(k) itself and 2 k
 //! stands in the place of k. A value in f32 is rounded once more, to f32. If the sums inside a block are
-//! ever made in another way, the bound holds as long as no number passes through more than 1024 roundings
-//! there, which no tree of additions of 1024 numbers makes it do.
+//! ever made in another way, the bound holds as long as no number passes through more than 256 roundings
+//! there, which no tree of additions of 256 numbers makes it do.
 //!
 //! What is exact here is computed in fixed point: every element is a multiple of 2^-44 and below 2^21, so
 //! that the sum of 2^24 of them, with weights of up to 2^11, fits in an i128 with room to spare.
@@ -38,10 +38,10 @@ use std::sync::LazyLock;
 use lossfold::{Activation, Batch, ElementFormula, Layout, Loss, Reduction, State, element};
 use ndarray::{Array2, Array4, ArrayView4};
 
-/// Images of 2^18 pixels, which are 256 blocks or 16 chunks, and 4 classes: 2^24 elements.
+/// Images of 2^18 pixels, which are 1024 blocks or 64 chunks, and 4 classes: 2^24 elements.
 const SHAPE: (usize, usize, usize, usize) = (16, 512, 512, 4);
 const CLASSES: usize = 4;
-const CHUNKS: f64 = 16.0;
+const CHUNKS: f64 = 64.0;
 
 /// The bits behind the point of a fixed-point number.
 const POINT: i32 = 44;
@@ -111,7 +111,7 @@ fn weighted(sums: &Sums, weights: [f64; CLASSES]) -> (f64, f64) {
 
 /// γ(k) of the table above, for s steps and w weights. 3 more are what the expected value was rounded.
 fn bound(steps: usize, weights: usize) -> f64 {
-    let k = 1024.0 + 4.0 + CHUNKS.log2().ceil() + (CLASSES + steps + weights) as f64 + 3.0;
+    let k = 256.0 + 4.0 + CHUNKS.log2().ceil() + (CLASSES + steps + weights) as f64 + 3.0;
     let u = f64::EPSILON / 2.0;
     k * u / (1.0 - k * u)
 }

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use lossfold::Axis::{Class, Image, Pixel};
 use lossfold::{
-    Activation, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind, Extents, Field, Labels,
-    Layout, Loss, Map, Over, Ratio, Reduction, Setting, Smoothing, State, Weight, absolute, bce,
-    element, logmeanexp, max, mean, min, overlap, power, quantile, sum, top_fraction, top_k,
+    Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind, Extents,
+    Field, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting, Smoothing, State,
+    Weight, absolute, bce, element, logmeanexp, max, mean, min, overlap, power, quantile, sum,
+    top_fraction, top_k,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, arr1, arr2, arr3};
 
@@ -420,6 +421,27 @@ fn parts() -> Vec<Case> {
     }
 }
 
+/// Heads and batches that do not belong together.
+fn heads() -> Vec<Case> {
+    let loss: Loss = "bce(probability) > mean(all)".parse().unwrap();
+    let (prediction, target) = (arr2(&HALF), arr2(&FIRST));
+    let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();
+    let two = Outputs::new().head("mask", 1.0, &loss).head("edge", 0.5, &loss);
+    let of = |outputs: &Outputs, names: &[&str]| {
+        let batches: Vec<(&str, &dyn AnyBatch)> =
+            names.iter().map(|name| (*name, &batch as &dyn AnyBatch)).collect();
+        outputs.value(&batches).unwrap_err()
+    };
+    let twice = two.clone().head("mask", 2.0, &loss);
+    cases! {
+        Head: of(&two, &["mask"]) => "head `edge`: has no batch; the heads are `mask`, `edge`";
+        Head: of(&two, &["mask", "mask"]) => "head `mask`: has two batches, expected one; the heads are `mask`, `edge`";
+        Head: of(&two, &["mask", "edges"]) => "head `edges`: is unknown; the heads are `mask`, `edge`";
+        Head: of(&twice, &["mask", "edge"]) => "head `mask`: is named twice, expected a name of its own";
+        Head: of(&Outputs::new(), &[]) => "heads: there are none, expected at least one";
+    }
+}
+
 /// The caret of a marked text, and the text without its mark.
 fn parse_message(marked: &str, message: &str) -> (String, String) {
     let text = marked.replace('‸', "");
@@ -443,9 +465,17 @@ fn parses<T: std::str::FromStr<Err = Error>>(
 fn all_cases() -> Vec<(Error, ErrorKind, String)> {
     let mut all = parses::<Loss>(LOSSES);
     all.extend(parses::<Reduction>(REDUCTIONS));
-    for table in
-        [layouts(), checks(), batches(), weights(), orders(), domains(), empties(), parts()]
-    {
+    for table in [
+        layouts(),
+        checks(),
+        batches(),
+        weights(),
+        orders(),
+        domains(),
+        empties(),
+        parts(),
+        heads(),
+    ] {
         all.extend(
             table.into_iter().map(|(error, kind, message)| (error, kind, message.to_owned())),
         );

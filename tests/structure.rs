@@ -21,6 +21,8 @@ const TIERS: &[&[&str]] = &[
     &["reference"],
     &["fused"],
     &["explain"],
+    &["between"],
+    &["outputs"],
 ];
 
 const MOST_LINES: usize = 400;

@@ -8,17 +8,17 @@ use crate::notation::Number;
 
 /// A table whose columns are as wide as their widest cell; the first `words` of them are aligned
 /// left, numbers right.
-struct Table {
+pub(crate) struct Table {
     words: usize,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    fn new(words: usize, header: &[&str]) -> Self {
+    pub(crate) fn new(words: usize, header: &[&str]) -> Self {
         Self { words, rows: vec![header.iter().map(ToString::to_string).collect()] }
     }
 
-    fn row(&mut self, cells: Vec<String>) {
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Table {
 }
 
 /// A number with four significant digits; a whole one as it is.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e15 {
         return Number(number).to_string();
     }
@@ -72,7 +72,7 @@ fn percent(share: f64) -> String {
 }
 
 /// A share as a bar of ten places, and in per cent.
-fn bar(share: f64) -> String {
+pub(crate) fn bar(share: f64) -> String {
     let eighths = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     #[expect(
         clippy::cast_possible_truncation,

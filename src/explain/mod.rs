@@ -5,6 +5,7 @@ mod focus;
 mod hard;
 mod report;
 
+pub(crate) use display::{Table, bar, short};
 pub use report::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 
 use ndarray::Dimension;
@@ -199,14 +200,14 @@ fn drowned(classes: &[ClassReport], where_true: Option<f64>) -> Vec<Drowned> {
 struct Parts {
     value: f64,
     steps: Vec<StepReport>,
-    cells: Table,
-    gradient: Table,
+    cells: Shares,
+    gradient: Shares,
     constant: f64,
     remainder: f64,
 }
 
 /// A number per class for each image, and the total.
-struct Table {
+struct Shares {
     images: Vec<Vec<f64>>,
     total: f64,
 }
@@ -222,8 +223,8 @@ impl Parts {
         Self {
             value: account.value,
             steps: account.nodes.into_iter().map(step).collect(),
-            cells: Table::new(account.parts),
-            gradient: Table::new(account.slopes),
+            cells: Shares::new(account.parts),
+            gradient: Shares::new(account.slopes),
             constant: account.constant,
             remainder: account.remainder,
         }
@@ -242,7 +243,7 @@ impl Parts {
     }
 }
 
-impl Table {
+impl Shares {
     fn new(images: Vec<Vec<f64>>) -> Self {
         let total = images.iter().flatten().sum();
         Self { images, total }

@@ -11,13 +11,12 @@ use crate::error::Result;
 use crate::loss::{Loss, Node};
 use crate::reduction::{Aggregate, Step};
 
-use super::aggregate::pairwise;
 use super::data::Data;
-use super::grid::Grid;
+use super::grid::{Grid, pairwise};
 use super::observe::{Kept, block, blocks};
 use super::plan::{Plan, Spot};
 use super::pull::Sink;
-use super::state::Seen;
+use super::seen::Seen;
 use super::{threads, whole};
 
 /// The smallest and the largest number by which each node divided.

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::reduction::{Aggregate, Step};
 
 use super::field::{Field, mass};
-use super::grid::{Grid, Mask, Shape};
+use super::grid::{Grid, Mask, Shape, pairwise, product};
 use super::linear::{live_groups, partition, worth_of};
 use super::plan::Spot;
 
@@ -139,15 +139,6 @@ impl Aggregated {
         });
         (of_values, of_depends)
     }
-}
-
-/// A sum in a tree that depends on the number of its terms only.
-pub(super) fn pairwise(numbers: &[f64]) -> f64 {
-    if numbers.len() <= 32 {
-        return numbers.iter().sum();
-    }
-    let (one, other) = numbers.split_at(numbers.len() / 2);
-    pairwise(one) + pairwise(other)
 }
 
 impl Group {
@@ -315,12 +306,8 @@ impl Group {
             self.slopes[place] = share(self.values[place]) * self.masses[place];
         }
         let divisor = pairwise(&self.slopes);
-        let weighted: Vec<f64> = self
-            .slopes
-            .iter()
-            .zip(&self.values)
-            .map(|(&m, &v)| super::grid::product(m, v))
-            .collect();
+        let weighted: Vec<f64> =
+            self.slopes.iter().zip(&self.values).map(|(&m, &v)| product(m, v)).collect();
         let value = pairwise(&weighted) / divisor;
         for place in 0..self.values.len() {
             self.slopes[place] /= divisor;

@@ -206,7 +206,9 @@ mod tests {
         fn the_smallest_number_is_not_lost(numbers in prop::collection::vec(number(), 1..20)) {
             let mut sum: Exact = numbers.iter().copied().collect();
             sum.add(f64::from_bits(1));
-            numbers.iter().for_each(|number| sum.add(-number));
+            for number in numbers {
+                sum.add(-number);
+            }
             prop_assert_eq!(sum.value(), f64::from_bits(1));
         }
     }

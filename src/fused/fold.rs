@@ -18,7 +18,7 @@ use super::linear::{Cut, Known};
 use super::observe::Kept;
 use super::offence::Rank;
 use super::plan::{Named, Place, Plan, Spot};
-use super::state::Pool;
+use super::pool::Pool;
 use super::weigh;
 use super::window::Window;
 

@@ -141,7 +141,20 @@ impl Grid {
 
     /// Summed along the axes in which `shape` has one cell.
     pub(super) fn gather(self, shape: Shape) -> Self {
-        self.fold(shape, 0.0, |total, cell| *total += cell)
+        if self.shape == shape {
+            return self;
+        }
+        let mut gathered = Self::zeros(shape);
+        for (class, image) in self.shape.rows() {
+            let row = self.row(class, image);
+            let into = gathered.row_mut(class, image);
+            if let ([one], true) = (&mut *into, row.len() != 1) {
+                *one += pairwise(row);
+            } else {
+                into.iter_mut().zip(row).for_each(|(total, &cell)| *total += cell);
+            }
+        }
+        gathered
     }
 
     /// Folded along the axes in which `shape` has one cell.
@@ -193,6 +206,15 @@ impl Grid {
         self.join(other, |cell, factor| *cell = product(*cell, factor));
         self
     }
+}
+
+/// A sum in a tree that depends on the number of its terms only.
+pub(super) fn pairwise(numbers: &[f64]) -> f64 {
+    if numbers.len() <= 32 {
+        return numbers.iter().sum();
+    }
+    let (one, other) = numbers.split_at(numbers.len() / 2);
+    pairwise(one) + pairwise(other)
 }
 
 /// A product in which a factor of 0 gives 0, whatever the other: what has no weight is not read.

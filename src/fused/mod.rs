@@ -32,11 +32,13 @@ mod live;
 mod observe;
 mod offence;
 mod plan;
+mod pool;
 mod pull;
 mod ratio;
 #[cfg(feature = "serde")]
 mod saved;
 mod scan;
+mod seen;
 mod stage;
 mod state;
 mod threads;
@@ -65,7 +67,7 @@ use observe::first_offence;
 use offence::OnOffence;
 use plan::Plan;
 use pull::{Adjoint, Sink};
-use state::{Seen, scalar};
+use seen::{Seen, scalar};
 use window::Window;
 
 impl Loss {

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::observe::{BLOCK, CHUNK, Pass, block, blocks};
 use super::pull::Sink;
-use super::state::Seen;
+use super::seen::Seen;
 use super::threads;
 
 /// Refuses a buffer of another shape than the prediction.

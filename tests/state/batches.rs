@@ -1,14 +1,14 @@
-//! Hand-made batches whose images have several blocks of 1024 pixels and chunks of 16 blocks, and losses
+//! Hand-made batches whose images have several blocks of 256 pixels and chunks of 16 blocks, and losses
 //! that read them in every way.
 
 use lossfold::Axis::{Image, Pixel};
 use lossfold::{Batch, Layout, Loss, Result};
 use ndarray::{Array1, Array3, Array4, ArrayView4, Ix4};
 
-/// 7 blocks in one chunk.
-pub const SEVEN_BLOCKS: (usize, usize, usize, usize) = (3, 70, 90, 4);
-/// 18 blocks in two chunks, the last of each not full.
-pub const TWO_CHUNKS: (usize, usize, usize, usize) = (2, 130, 140, 4);
+/// 25 blocks in two chunks.
+pub const TWO_CHUNKS: (usize, usize, usize, usize) = (3, 70, 90, 4);
+/// 72 blocks in five chunks, the last of each not full.
+pub const FIVE_CHUNKS: (usize, usize, usize, usize) = (2, 130, 140, 4);
 
 pub const LOSSES: [&str; 14] = [
     "bce(sigmoid) > mean(class) > mean(pixel) > mean(image)",

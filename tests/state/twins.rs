@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lossfold::{Loss, State};
 use ndarray::s;
 
-use super::batches::{Arrays, SEVEN_BLOCKS, losses};
+use super::batches::{Arrays, TWO_CHUNKS, losses};
 use super::{all_bits, bits};
 
 const MEAN: &str = "bce(sigmoid) > mean(all)";
@@ -75,8 +75,8 @@ fn a_sum_in_f64_depends_on_the_order() {
 
 #[test]
 fn a_state_of_other_numbers_is_another_state() {
-    let arrays = Arrays::new(SEVEN_BLOCKS);
-    let mut other = Arrays::new(SEVEN_BLOCKS);
+    let arrays = Arrays::new(TWO_CHUNKS);
+    let mut other = Arrays::new(TWO_CHUNKS);
     other.prediction.slice_mut(s![1, 13, .., 0]).mapv_inplace(|logit| logit + 0.5);
     for loss in losses() {
         let said = |arrays: &Arrays| {

@@ -1,7 +1,7 @@
 //! What ranks must have in common, as a number that tells whether they do.
 
 use crate::fused::grid::Grid;
-use crate::fused::state::Seen;
+use crate::fused::seen::Seen;
 
 /// A hash that is the same on every machine (FNV-1a).
 pub(super) struct Hash(u64);

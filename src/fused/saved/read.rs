@@ -19,7 +19,9 @@ use crate::fused::given::terms_of;
 use crate::fused::grid::{Grid, Shape};
 use crate::fused::linear::Rest;
 use crate::fused::plan::{Plan, Spot};
-use crate::fused::state::{Pool, Seen, State};
+use crate::fused::pool::Pool;
+use crate::fused::seen::Seen;
+use crate::fused::state::State;
 
 use super::number::{Number, Set};
 use super::{Saved, SavedPool, SavedSeen, SavedWeight, Sum};

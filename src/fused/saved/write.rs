@@ -4,7 +4,9 @@ use crate::fused::exact::Exact;
 use crate::fused::field::Mass;
 use crate::fused::given::terms_of;
 use crate::fused::plan::Spot;
-use crate::fused::state::{Pool, Seen, State};
+use crate::fused::pool::Pool;
+use crate::fused::seen::Seen;
+use crate::fused::state::State;
 
 use super::number::{Number, Set, numbers};
 use super::{Saved, SavedGiven, SavedPool, SavedSeen, SavedWeight, Sum, Version};
