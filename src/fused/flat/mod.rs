@@ -44,7 +44,7 @@ impl State {
     /// [`merge`](Self::merge) of all s, to the bit. The number of entries depends on the loss and the
     /// number of classes only (and of pixels, where the loss leaves a value per pixel after the images);
     /// a sum takes 69 of them. A rank without images takes part once it has observed a batch of 0
-    /// images, which tells it the shapes, unless the others' images have no pixels. At most 2^20 ranks
+    /// images, which tells it the shapes, unless the others' images have no cells. At most 2^20 ranks
     /// add up: an entry of one is below 2^32, and f64 counts without a gap to 2^53.
     ///
     /// **Errors**: [`ErrorKind::Empty`] if nothing was observed, not even 0 images;
