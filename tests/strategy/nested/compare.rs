@@ -149,7 +149,9 @@ fn difference(expected: &Said, found: &Said, slack: Slack) -> Option<(bool, Stri
     let (expected, found) = match (expected, found) {
         (Ok(expected), Ok(found)) => (expected, found),
         // What is wrong with every batch may be said before what is wrong with this one.
-        (Err(_), Err(found)) if found.kind() == lossfold::ErrorKind::Order => return None,
+        (Err(_), Err(found)) if found.to_string().ends_with("have different classes") => {
+            return None;
+        }
         (Err(expected), Err(found)) => {
             let same = expected.kind() == found.kind()
                 && same_words(&expected.to_string(), &found.to_string());
@@ -237,17 +239,21 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
         value: ROUNDING * size + ROUNDING / NUDGE * far[0],
         gradient: noise + ROUNDING / NUDGE * far[1],
     };
-    // With masses, which cells tie decides the value, too.
-    let chosen_by_mass = ["quantile(", "top("];
-    if nearly_ties(&trace, &chosen_by_mass, ROUNDING * size, squashed(case)) {
+    // With masses, which cells tie for the last place decides the value, too.
+    if nearly_ties(&trace, &["top("], ROUNDING * size, mirrored(case)) {
         return None;
     }
-    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size, squashed(case)) {
+    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size, saturated(case)) {
         return None;
     }
     let smooth = far[1] <= (JUMP * steepest).max(noise)
         && bits[1] <= slack.gradient
-        && !nearly_ties(&trace, &["max(", "min("], ROUNDING * size, squashed(case));
+        && !nearly_ties(
+            &trace,
+            &["max(", "min(", "quantile(", "top("],
+            ROUNDING * size,
+            mirrored(case),
+        );
     Some((slack, smooth))
 }
 
@@ -283,16 +289,27 @@ fn distance(a: f64, b: f64) -> f64 {
     }
 }
 
-/// Whether probabilities are made from logits or scores: cells of other numbers may then tie, like those
-/// of x and -x, or may not, by the last bit of an exponential.
+/// Whether probabilities are made from logits or scores.
 fn squashed(case: &Case) -> bool {
     use lossfold::Activation::{Identity, Probability};
     let plain = |&(activation, _): &_| matches!(activation, Identity | Probability);
     !case.chain.activations().iter().all(plain)
 }
 
+/// Whether cells of other logits may tie, or may not, by the last bit of an exponential: those of x and
+/// -x, and saturated ones.
+fn mirrored(case: &Case) -> bool {
+    let has = |x: f64| case.prediction.iter().any(|&other| other == x);
+    saturated(case) || squashed(case) && case.prediction.iter().any(|&x| x > 0.0 && has(-x))
+}
+
+/// Whether probabilities that are made of logits or scores are nearly 0 or 1.
+fn saturated(case: &Case) -> bool {
+    squashed(case) && case.prediction.iter().any(|x| x.abs() > 20.0)
+}
+
 /// Whether a step that chooses among values has two that rounding tells apart, or may.
-fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, squashed: bool) -> bool {
+fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, mirrored: bool) -> bool {
     let mut before: Option<&lossfold::Traced> = None;
     let mut nearly = false;
     for node in &trace.nodes {
@@ -302,7 +319,7 @@ fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, squashed: bool) -> 
             values.sort_by(f64::total_cmp);
             nearly |= values.windows(2).any(|pair| {
                 let apart = pair[1] - pair[0];
-                (apart > 0.0 || squashed) && apart <= rounding
+                (apart > 0.0 || mirrored) && apart <= rounding
             });
         }
         before = Some(node);
@@ -312,16 +329,19 @@ fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, squashed: bool) -> 
 
 /// Whether a map, a power or a quotient meets a value that is 0 but for rounding: what is below 0 is
 /// an error, and roots are steep at 0. A 0 counts only where something was taken from something,
-/// as 1 - p is in every logarithm of a squashed number.
-fn at_edge(trace: &Trace, size: f64, squashed: bool) -> bool {
-    let mut taken = squashed;
+/// as 1 - p is where p is nearly 1.
+fn at_edge(trace: &Trace, size: f64, saturated: bool) -> bool {
+    let mut taken = saturated;
     let mut edge = false;
     let mut before: Option<&lossfold::Traced> = None;
     for node in &trace.nodes {
         let is = |names: &[&str]| names.iter().any(|name| node.step.starts_with(name));
         let tiny = |&x: &f64| x.abs() < ROUNDING * 10.0 * size && (x != 0.0 || taken);
         if is(&["map(", "power("]) {
-            edge |= before.is_some_and(|input| input.field.values().iter().any(tiny));
+            edge |= before.is_some_and(|input| {
+                let mass = input.field.mass();
+                input.field.values().iter().zip(&mass).any(|(x, &mass)| mass != 0.0 && tiny(x))
+            });
         }
         if is(&["quotient", "dice", "jaccard", "tversky"]) {
             edge |= node.divisor.iter().flatten().any(|x| *x != 0.0 && tiny(x));
