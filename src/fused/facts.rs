@@ -1,7 +1,6 @@
 //! What of a batch decides how a loss is evaluated on it.
 
 use crate::axis::{Axes, Axis};
-use crate::error::{Error, ErrorKind, Result};
 use crate::weight::Weight;
 
 /// What of a batch decides how a loss is evaluated. Parts of one whole have the same.
@@ -41,21 +40,13 @@ impl Facts {
         )
     }
 
-    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
-    pub(super) fn check_carried(&self, named: &[&Weight]) -> Result<()> {
-        let carried = [
-            (Weight::Image, self.image),
-            (Weight::Map, self.map.is_some()),
-            (Weight::Mask, self.mask.is_some()),
-        ];
-        for (weight, is_carried) in carried {
-            let why = match (is_carried, named.contains(&&weight)) {
-                (true, false) => "the batch carries it, but the loss does not name it",
-                (false, true) => "the loss names it, but the batch does not carry it",
-                _ => continue,
-            };
-            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
+    /// Whether the batch carries a weight.
+    pub(super) fn carries(&self, weight: &Weight) -> bool {
+        match weight {
+            Weight::Image => self.image,
+            Weight::Map => self.map.is_some(),
+            Weight::Mask => self.mask.is_some(),
+            _ => false,
         }
-        Ok(())
     }
 }

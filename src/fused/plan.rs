@@ -118,9 +118,7 @@ impl Plan {
 
     fn analysed(loss: &Loss, facts: Facts, part: bool, informed: bool) -> Result<Self> {
         if !part {
-            let mut named = Vec::new();
-            weights_named(loss, &mut named);
-            facts.check_carried(&named)?;
+            loss.check_carried(|weight| facts.carries(weight))?;
         }
         loss.check()?;
         let mut root = Builder { facts: &facts, next: 0 }.spot(loss)?;
@@ -249,22 +247,6 @@ impl Spot {
 /// Whether a step is a weighted sum of its values.
 pub(super) fn is_linear(step: &Step) -> bool {
     matches!(step.aggregate, Aggregate::Sum | Aggregate::Mean)
-}
-
-/// Collects every weight that a loss names.
-fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
-    match loss.node() {
-        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
-        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
-        Node::Region { overlap, .. } => {
-            named.extend(overlap.steps.iter().filter_map(|step| match step {
-                Before::Weigh(weight) => Some(weight),
-                Before::Select(_) => None,
-            }));
-        }
-        _ => {}
-    }
-    loss.node().children().for_each(|child| weights_named(child, named));
 }
 
 struct Builder<'f> {

@@ -213,6 +213,37 @@ impl Loss {
         }
     }
 
+    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
+    pub(crate) fn check_carried(&self, carries: impl Fn(&Weight) -> bool) -> Result<()> {
+        let mut named = Vec::new();
+        self.weights_named(&mut named);
+        for weight in [Weight::Image, Weight::Map, Weight::Mask] {
+            let why = match (carries(&weight), named.contains(&&weight)) {
+                (true, false) => "the batch carries it, but the loss does not name it",
+                (false, true) => "the loss names it, but the batch does not carry it",
+                _ => continue,
+            };
+            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
+        }
+        Ok(())
+    }
+
+    /// Collects every weight that the loss names.
+    fn weights_named<'l>(&'l self, named: &mut Vec<&'l Weight>) {
+        match &*self.node {
+            Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
+            Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
+            Node::Region { overlap, .. } => {
+                named.extend(overlap.steps.iter().filter_map(|step| match step {
+                    Before::Weigh(weight) => Some(weight),
+                    Before::Select(_) => None,
+                }));
+            }
+            _ => {}
+        }
+        self.node.children().for_each(|child| child.weights_named(named));
+    }
+
     /// The axes of the value of a loss, where `carried` tells the axes of the weights that come with
     /// a batch. A step that `check` refuses removes nothing.
     pub(crate) fn axes(&self, carried: &dyn Fn(&Weight) -> Axes) -> Axes {

@@ -5,7 +5,7 @@ use ndarray::{Array3, Axis as Dim};
 use super::activation::{Activated, Slope};
 use super::data::Data;
 use super::element::evaluate as evaluate_element;
-use super::outline::{Evaluation, gather_live, spread_live, weights_named};
+use super::outline::{Evaluation, gather_live, spread_live};
 use super::region::{Divided, divide};
 use super::step::{Stepped, WeightSlope, take};
 use crate::axis::{Axes, Axis};
@@ -67,9 +67,7 @@ pub(super) enum How<'l> {
 
 /// The whole loss, evaluated on a batch that carries the weights that it names and no others.
 pub(super) fn evaluate<'l>(loss: &'l Loss, data: &Data<'_>) -> Result<Evaluated<'l>> {
-    let mut named = Vec::new();
-    weights_named(loss, &mut named);
-    data.check_carried(&named)?;
+    loss.check_carried(|weight| data.carried(weight).is_some())?;
     loss.check()?;
     let evaluation = Evaluation { data };
     let (axes, classes) = evaluation.outline(loss)?;

@@ -7,27 +7,9 @@ use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::spread;
 use crate::loss::{Loss, Node};
-use crate::reduction::Step;
 use crate::region::{Before, Overlap};
-use crate::weight::Weight;
 
 type Shape = (usize, usize, usize);
-
-/// Collects every weight that a loss names.
-pub(super) fn weights_named<'l>(loss: &'l Loss, named: &mut Vec<&'l Weight>) {
-    match loss.node() {
-        Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
-        Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),
-        Node::Region { overlap, .. } => {
-            named.extend(overlap.steps.iter().filter_map(|step| match step {
-                Before::Weigh(weight) => Some(weight),
-                Before::Select(_) => None,
-            }));
-        }
-        _ => {}
-    }
-    loss.node().children().for_each(|child| weights_named(child, named));
-}
 
 /// A batch on which a loss is evaluated.
 pub(super) struct Evaluation<'d, 'b> {

@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::weight::{AbsentVolume, Weight};
 
 impl<'b> Data<'b> {
-    fn carried(&self, weight: &Weight) -> Option<&Aligned<'b>> {
+    pub(super) fn carried(&self, weight: &Weight) -> Option<&Aligned<'b>> {
         match weight {
             Weight::Image => self.image.as_ref(),
             Weight::Map => self.map.as_ref(),
@@ -24,19 +24,6 @@ impl<'b> Data<'b> {
     pub(super) fn axes(&self, weight: &Weight) -> Axes {
         let aligned = self.carried(weight);
         aligned.map_or(Axes::NONE, |aligned| aligned.axes)
-    }
-
-    /// Refuses a batch that carries a weight that the loss does not name, or lacks one that it does.
-    pub(super) fn check_carried(&self, named: &[&Weight]) -> Result<()> {
-        for weight in [Weight::Image, Weight::Map, Weight::Mask] {
-            let why = match (self.carried(&weight).is_some(), named.contains(&&weight)) {
-                (true, false) => "the batch carries it, but the loss does not name it",
-                (false, true) => "the loss names it, but the batch does not carry it",
-                _ => continue,
-            };
-            return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
-        }
-        Ok(())
     }
 
     /// A weight over `classes`, the numbers of the classes that are still there.
