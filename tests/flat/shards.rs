@@ -1,7 +1,7 @@
 //! Ranks without images, and images without pixels.
 
 use lossfold::{Axis, Batch, Layout, Loss, State};
-use ndarray::{Array2, Array3, arr2};
+use ndarray::{Array2, Array3, arr0, arr1, arr2};
 
 use super::{added, cells, losses, observed};
 
@@ -58,4 +58,29 @@ fn a_rank_without_images_learns_what_the_others_skip() {
     let none = ranks[0].with_flat(&added(&[flats[0].clone(), flats[0].clone()])).unwrap();
     assert_eq!(none.images(), 0);
     assert_eq!(none.to_flat().unwrap(), flats[0]);
+}
+
+#[test]
+fn what_is_skipped_does_not_decide_how_many_entries_there_are() {
+    // Two terms leave a mask each where these differ, and one where they are the same.
+    let loss: Loss = "((bce(probability) > weigh(mask) > mean(class)) \
+                      + (bce(probability) > weigh(map) > mean(pixel)) + bce(probability)) > sum(image)"
+        .parse()
+        .unwrap();
+    let (prediction, target) = (arr1(&[0.25, 0.5]), arr1(&[0_u8, 1]));
+    let batch = Batch::new("image".parse().unwrap(), &prediction, &target).unwrap();
+    for (map, mask) in [(0.0, 1.0), (1.0, 1.0), (1.0, 0.0)] {
+        let (map, mask) = (arr0(map), arr0(mask));
+        let batch = batch.clone().with_map(Axis::Pixel, &map).unwrap();
+        let batch = batch.with_mask(Axis::Class, &mask).unwrap();
+        let ranks = [0..0, 0..2].map(|range| {
+            let mut state = State::new(&loss);
+            state.observe(&batch.images(range).unwrap()).unwrap();
+            state
+        });
+        let flats = [ranks[0].to_flat().unwrap(), ranks[1].to_flat().unwrap()];
+        assert_eq!(flats[0].len(), flats[1].len());
+        let all = ranks[0].with_flat(&added(&flats)).unwrap();
+        assert_eq!(all.value(), ranks[1].value());
+    }
 }

@@ -7,8 +7,8 @@ use crate::fused::exact::{Exact, FLAT};
 
 /// How many ranks can be added up.
 const MOST_RANKS: f64 = (1_u32 << 20) as f64;
-/// The most that a limb or a word of bits of one rank is.
-const MOST_WORD: u64 = u32::MAX as u64;
+/// The most that a limb of one rank is.
+const MOST_LIMB: u64 = u32::MAX as u64;
 /// The most that a word of a hash is.
 const MOST_HASH: u64 = u16::MAX as u64;
 
@@ -80,31 +80,18 @@ impl<'f> Entries<'f> {
         Ok(words)
     }
 
-    /// A number of which all of some ranks have the same bits.
-    pub(super) fn cell(&mut self, ranks: f64, what: &str) -> Result<f64> {
-        let mut bits = 0;
-        for _ in 0..2 {
-            let sum = self.of(ranks, what, MOST_WORD)?;
-            let Some(word) = share(sum, ranks) else {
-                return refuse(format!(
-                    "entry {} ({what}) is {sum}, expected {ranks} times one number",
-                    self.at - 1
-                ));
-            };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a whole number of 32 bits"
-            )]
-            let word = word as u64;
-            bits = bits << 32 | word;
+    /// A flag that all of some ranks have, or none.
+    pub(super) fn all_or_none(&mut self, ranks: f64, what: &str) -> Result<bool> {
+        let count = self.of(ranks, what, 1)?;
+        if count == 0.0 || count == ranks {
+            return Ok(count != 0.0);
         }
-        Ok(f64::from_bits(bits))
+        refuse(format!("entry {} ({what}) is {count}, expected 0 or {ranks}", self.at - 1))
     }
 
     pub(super) fn sum(&mut self, what: &str) -> Result<Exact> {
         let start = self.at;
-        let most = self.ranks * MOST_WORD as f64;
+        let most = self.ranks * MOST_LIMB as f64;
         for _ in 1..FLAT {
             self.whole(what, -most..=most)?;
         }

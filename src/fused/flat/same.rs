@@ -83,9 +83,3 @@ pub(super) fn hash_of_waiting(seen: &Seen) -> Hash {
     }
     hash
 }
-
-/// The bits of a number in two words. Adding 0 makes 0 of -0, which are the same weight.
-pub(super) fn words(number: f64) -> [f64; 2] {
-    let bits = (number + 0.0).to_bits();
-    [bits >> 32, bits & 0xffff_ffff].map(|word| word as f64)
-}
