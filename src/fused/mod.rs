@@ -9,7 +9,7 @@
 //! there (`evaluate`, in a `window`) what is known pixel by pixel, up to the sums of the step or ratio
 //! that ends the pixels; then, image by image, up to the step or ratio that ends the images. What these
 //! leave is the [`State`]. The `fold` evaluates the rest on it, by the same `evaluate`, and passes the
-//! derivatives back (`pull`, `write`). Nothing here is shared with the reference.
+//! derivatives back (`pull`, `write`). No arithmetic is shared with the reference.
 
 mod account;
 mod activation;

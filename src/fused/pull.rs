@@ -5,8 +5,7 @@ use super::grid::{Grid, Shape, product};
 use super::linear::SumSlopes;
 use super::ratio::TermSlopes;
 use crate::axis::Axis;
-use crate::loss::{Loss, Node};
-use crate::reduction::{Empty, Step};
+use crate::loss::Node;
 
 /// What comes back to a node: the derivatives with respect to its values, part by part, and to the
 /// weight that was made from the prediction, where its field has one.
@@ -249,14 +248,4 @@ impl Sums<'_> {
             _ => {}
         }
     }
-}
-
-/// Whether a loss asks for NaN anywhere.
-pub(super) fn asks_for_nan(loss: &Loss) -> bool {
-    let here = match loss.node() {
-        Node::Step(_, Step { empty: Empty::Nan, .. }) => true,
-        Node::Region { region, .. } => region.ratio.empty == Empty::Nan,
-        _ => false,
-    };
-    here || loss.node().children().any(asks_for_nan)
 }

@@ -15,7 +15,7 @@ use super::live::Terms;
 use super::observe::{Kept, Mode, Pass, first_offence};
 use super::plan::{Named, Plan, leaves};
 use super::pool::{Pool, merged_waiting};
-use super::pull::{Adjoint, Back, Sink, asks_for_nan};
+use super::pull::{Adjoint, Back, Sink};
 use super::threads;
 
 /// What was seen, and of what kind it was.
@@ -240,7 +240,7 @@ pub(super) fn scalar(root: &Taped<'_>, loss: &Loss) -> Result<f64> {
             ),
         ));
     };
-    if value.is_nan() && !asks_for_nan(loss) {
+    if value.is_nan() && !loss.asks_for_nan() {
         return Err(Error::new(
             ErrorKind::Domain,
             format!("value: `{loss}` is not a number, though no step asks for empty=nan"),

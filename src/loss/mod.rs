@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Bce, Element, ElementFormula};
 use crate::error::{Error, ErrorKind, Result};
-use crate::reduction::{Reduction, Step};
+use crate::reduction::{Empty, Reduction, Step};
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
 
@@ -226,6 +226,16 @@ impl Loss {
             return Err(Error::new(ErrorKind::Weight, format!("weight `{weight}`: {why}")));
         }
         Ok(())
+    }
+
+    /// Whether a step or ratio of the loss asks for NaN where a group is empty.
+    pub(crate) fn asks_for_nan(&self) -> bool {
+        let here = match &*self.node {
+            Node::Step(_, Step { empty: Empty::Nan, .. }) => true,
+            Node::Region { region, .. } => region.ratio.empty == Empty::Nan,
+            _ => false,
+        };
+        here || self.node.children().any(Self::asks_for_nan)
     }
 
     /// Collects every weight that the loss names.

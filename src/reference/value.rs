@@ -9,8 +9,7 @@ use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Field;
 use crate::layout::Layout;
-use crate::loss::{Loss, Node};
-use crate::reduction::{Empty, Step};
+use crate::loss::Loss;
 
 /// The values of a loss per the axes that remain, and their masses.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,21 +144,11 @@ fn scalar(root: &Evaluated<'_>, layout: Layout) -> Result<f64> {
 
 /// A NaN that no policy asked for is the fault of a formula.
 fn check_nan(root: &Evaluated<'_>) -> Result<()> {
-    let asked = |loss: &Loss| nan_policy(loss);
-    if !root.field.value.iter().any(|value| value.is_nan()) || asked(root.loss) {
+    if !root.field.value.iter().any(|value| value.is_nan()) || root.loss.asks_for_nan() {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::Domain,
         format!("value: `{}` is not a number, though no step asks for empty=nan", root.loss),
     ))
-}
-
-fn nan_policy(loss: &Loss) -> bool {
-    let here = match loss.node() {
-        Node::Step(_, Step { empty: Empty::Nan, .. }) => true,
-        Node::Region { region, .. } => region.ratio.empty == Empty::Nan,
-        _ => false,
-    };
-    here || loss.node().children().any(nan_policy)
 }
