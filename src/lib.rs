@@ -108,6 +108,7 @@ mod error;
 mod explain;
 mod field;
 mod fused;
+mod kernel;
 mod layout;
 mod loss;
 mod notation;

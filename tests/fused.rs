@@ -164,7 +164,7 @@ fn errors_of_the_size_of_rounding_are_not_refused() {
 #[test]
 fn a_perturbed_value_is_refused() {
     let (refused, all) = refused(|case, outcome| {
-        let by = if case.single { 1e-6 } else { 1e-9 };
+        let by = if case.single { 1e-4 } else { 1e-9 };
         (outcome.value != 0.0)
             .then(|| Ok(Outcome { value: outcome.value * (1.0 + by), ..outcome.clone() }))
     });
@@ -174,7 +174,7 @@ fn a_perturbed_value_is_refused() {
 #[test]
 fn one_perturbed_derivative_is_refused() {
     let (refused, all) = refused(|case, outcome| {
-        let by = if case.single { 1e-6 } else { 1e-9 };
+        let by = if case.single { 1e-4 } else { 1e-9 };
         let mut gradient = outcome.gradient.clone()?;
         let size = gradient.iter().fold(0.0_f64, |size, g| size.max(g.abs()));
         let place = gradient.iter_mut().find(|g| g.abs() == size)?;

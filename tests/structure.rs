@@ -19,6 +19,7 @@ const TIERS: &[&[&str]] = &[
     &["region", "loss"],
     &["text"],
     &["reference"],
+    &["kernel"],
     &["fused"],
     &["explain"],
     &["between"],

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use ndarray::{
-    ArrayBase, ArrayRef, ArrayView, ArrayViewD, Data, Dimension, IxDyn, Slice, ViewRepr,
+    ArrayBase, ArrayRef, ArrayView, ArrayViewD, ArrayViewMutD, Data, Dimension, IxDyn, Slice,
+    ViewRepr,
 };
 
 use crate::axis::Axis;
@@ -22,6 +23,16 @@ pub trait Float:
 {
     /// The nearest number of this type.
     fn narrow(wide: f64) -> Self;
+    #[doc(hidden)]
+    fn erase_mut(view: ArrayViewMutD<'_, Self>) -> Floats<'_>;
+}
+
+/// An array to be written, whose element type is known at run time.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Floats<'a> {
+    F32(ArrayViewMutD<'a, f32>),
+    F64(ArrayViewMutD<'a, f64>),
 }
 
 impl Sealed for f32 {}
@@ -34,11 +45,19 @@ impl Float for f32 {
     fn narrow(wide: f64) -> Self {
         wide as Self
     }
+
+    fn erase_mut(view: ArrayViewMutD<'_, Self>) -> Floats<'_> {
+        Floats::F32(view)
+    }
 }
 
 impl Float for f64 {
     fn narrow(wide: f64) -> Self {
         wide
+    }
+
+    fn erase_mut(view: ArrayViewMutD<'_, Self>) -> Floats<'_> {
+        Floats::F64(view)
     }
 }
 

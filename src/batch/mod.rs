@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use ndarray::{ArrayView, Dimension, Slice};
 
-pub(crate) use array::{Dense, View, canonical};
+pub(crate) use array::{Dense, Floats, View, canonical};
 pub use array::{Float, IntoView, Value};
-pub(crate) use plane::{ReadRow, arranged};
+pub(crate) use plane::{ReadRow, arranged, lanes};
 pub(crate) use target::Target;
 pub use target::{IntoTarget, Label, Labels};
 

@@ -80,7 +80,7 @@ impl<A: Copy> Plane<'_, A> {
 }
 
 /// Visits the numbers of some pixels, in their order, as runs along the innermost axis.
-fn lanes<A>(
+pub(crate) fn lanes<A>(
     row: &ArrayViewD<'_, A>,
     pixels: Range<usize>,
     look: &mut impl FnMut(ArrayView1<'_, A>),
@@ -107,13 +107,17 @@ fn lanes<A>(
 }
 
 impl<'b> Dense<'b> {
-    /// Reads rows as f64.
-    pub(crate) fn rows(&self, layout: Layout) -> ReadRow<'b, f64> {
+    /// Reads rows, each number as f64 and from there as `convert` makes it.
+    pub(crate) fn rows<T: 'b>(
+        &self,
+        layout: Layout,
+        convert: impl Fn(f64) -> T + Copy + Send + Sync + 'b,
+    ) -> ReadRow<'b, T> {
         match self {
-            Self::F32(view) => reader(view, layout, f64::from),
-            Self::F64(view) => reader(view, layout, f64::from),
-            Self::U8(view) => reader(view, layout, f64::from),
-            Self::Bool(view) => reader(view, layout, f64::from),
+            Self::F32(view) => reader(view, layout, move |number| convert(number.into())),
+            Self::F64(view) => reader(view, layout, convert),
+            Self::U8(view) => reader(view, layout, move |number| convert(number.into())),
+            Self::Bool(view) => reader(view, layout, move |number| convert(number.into())),
         }
     }
 }

@@ -91,6 +91,18 @@ macro_rules! labels {
                 }
             }
 
+            /// Reads rows of class numbers; what is none, or is to be ignored, is `u32::MAX`.
+            pub(crate) fn classes(&self, layout: Layout, classes: usize) -> ReadRow<'a, u32> {
+                let all = u32::try_from(classes).unwrap_or(u32::MAX);
+                let ignored = self.ignored.and_then(|label| u32::try_from(label).ok());
+                let is_class = move |label: &u32| *label < all && Some(*label) != ignored;
+                match &self.numbers {
+                    $(Numbers::$variant(view) => reader(view, layout, move |label| {
+                        u32::try_from(label).ok().filter(is_class).unwrap_or(u32::MAX)
+                    })),*
+                }
+            }
+
             pub(crate) fn images(&self, layout: Layout, slice: Slice) -> Self {
                 let mut part = self.clone();
                 match &mut part.numbers {

@@ -182,7 +182,7 @@ impl Across {
     /// The same, written over `gradient`, which has the shape of the prediction.
     ///
     /// **Errors**: those of [`gradient`](Self::gradient), and [`ErrorKind::Shape`] for a buffer of
-    /// another shape. After an error the buffer is as it was.
+    /// another shape. After another error the buffer holds no gradient.
     pub fn gradient_into<'a, F: Float, D: Dimension>(
         self,
         parts: impl IntoIterator<Item = &'a State>,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::axis::Axes;
 use crate::error::Result;
+use crate::kernel::MOST_SUMS;
 
 use super::evaluate::part;
 use super::field::Mass;
@@ -11,6 +12,7 @@ use super::grid::Grid;
 use super::observe::{Evaluated, Kept, Mode, Pass, Row, row};
 use super::plan::Place;
 use super::pull::{Adjoint, Back, Sink};
+use super::sweeping::Slopes;
 
 impl Pass<'_, '_> {
     /// Passes what came back to the pools on to the cuts of an image, and to those of its cells that
@@ -47,6 +49,33 @@ impl Pass<'_, '_> {
             }
         }
         Ok(sink)
+    }
+
+    /// What came back to the numbers of the leaves of an image, where its cuts are made of these. None if one is not finite, for then its cells are looked at one by one.
+    pub(super) fn pull_leaves(&self, image: usize, of_image: &Sink) -> Result<Option<Slopes>> {
+        let (Some(window), Some(leaves)) = (self.digested(image, Mode::READ), &self.leaves) else {
+            return Ok(None);
+        };
+        let classes = self.data.extents.class;
+        let mut sink = Sink::new(false, window.shape(Axes::ALL, classes), 0);
+        let live = &self.images[image].live;
+        for ((spot, live), back) in self.plan.cut_spots().iter().zip(live).zip(&of_image.given) {
+            if let Some(back) = back {
+                let (_, sums) = part(&window, spot, live)?;
+                sums.pull_part(spot, back, None, &mut sink);
+            }
+        }
+        let mut slopes = vec![vec![[0.0; MOST_SUMS]; classes]; leaves.recipes.len()];
+        for (id, numbers) in &sink.leaves {
+            let Some(leaf) = leaves.of_spot(*id) else { continue };
+            for (number, of_class) in numbers.iter().enumerate() {
+                for (slopes, slope) in slopes[leaf.recipe].iter_mut().zip(&of_class.cells) {
+                    slopes[leaf.first + number] += slope;
+                }
+            }
+        }
+        let finite = slopes.iter().flatten().flatten().all(|slope| slope.is_finite());
+        Ok(finite.then_some(slopes))
     }
 
     /// What came back to the cuts of an image, spread over the cells of a block.

@@ -8,9 +8,12 @@ use crate::layout::Layout;
 use crate::weight::Weight;
 
 use super::facts::Facts;
+use super::stream::AnyStream;
 
 /// A batch, its arrays as rows of pixels per class and image.
 pub(super) struct Data<'b> {
+    /// The cells as the kernels read them.
+    pub(super) stream: AnyStream<'b>,
     pub(super) extents: Extents,
     pub(super) layout: Layout,
     pub(super) spatial: Vec<usize>,
@@ -41,16 +44,18 @@ impl<'b> Data<'b> {
             aligned.map(|Aligned { axes, layout, values }| Given {
                 axes: *axes,
                 layout: *layout,
-                rows: values.rows(*layout),
+                rows: values.rows(*layout, |number| number),
             })
         };
+        let prediction = F::erase(batch.prediction().into_dyn());
         Self {
+            stream: AnyStream::new(&prediction, batch),
             extents: batch.extents(),
             layout: batch.layout(),
             spatial: batch.spatial(),
-            prediction: F::erase(batch.prediction().into_dyn()).rows(batch.layout()),
+            prediction: prediction.rows(batch.layout(), |number| number),
             target: match batch.target() {
-                Target::Dense(dense) => Truth::Dense(dense.rows(batch.layout())),
+                Target::Dense(dense) => Truth::Dense(dense.rows(batch.layout(), |number| number)),
                 Target::Labels(labels) => Truth::Labels {
                     rows: labels.rows(batch.label_layout()),
                     ignored: labels.ignored(),

@@ -7,7 +7,7 @@ use super::activation::{Activated, Slope};
 use super::grid::Grid;
 
 /// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
-const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
+pub(super) const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
 
 /// Whether the logarithms of p and 1 - p enter as they are: neither clipped nor moved by an epsilon.
 fn takes_logarithms(bce: &Bce) -> bool {

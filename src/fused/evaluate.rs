@@ -39,6 +39,8 @@ pub(super) enum How<'p> {
         activated: Rc<Activated>,
         slope: Slope,
     },
+    /// A source of which only sums are known; which cells are read.
+    Leaf(Mask),
     Sum {
         inputs: Vec<Taped<'p>>,
     },
@@ -91,6 +93,12 @@ pub(super) enum Sums<'p> {
         activated: Rc<Activated>,
         classes: Vec<usize>,
         overlapped: Box<Overlapped>,
+    },
+    /// Of a source of which only sums are known: its classes and the weights inside.
+    Leaf {
+        classes: Vec<usize>,
+        terms: [Grid; 3],
+        mass: Mask,
     },
     /// From parts of the window, or from the images: the number of the cut or pool, and the terms
     /// that are factors of its values.
@@ -152,6 +160,14 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
     match spot.loss.node() {
         Node::Element(element) => {
             let window = world.window().ok_or_else(|| no_window(spot))?;
+            if let Some(value) = window.leaf(spot, 0) {
+                let value = match live {
+                    Some(live) => value.times(live),
+                    None => value,
+                };
+                let field = Field::known(value, window.kept().into_iter().collect());
+                return Ok(taped(field, How::Leaf(live.clone())));
+            }
             let (value, activated, slope) = window.element(spot, element, live)?;
             let field = Field::known(value, window.kept().into_iter().collect());
             Ok(taped(field, How::Element { activated, slope }))
@@ -246,6 +262,12 @@ fn overlapped<'p>(
             }
         }
     }
+    if let [Some(overlap), Some(over), Some(under)] = [0, 1, 2].map(|term| window.leaf(spot, term))
+    {
+        let terms = [overlap, over, under].map(|term| term.classes(&classes));
+        let (cut, mass) = ratio::sums_of_means(spot.over, &weights, &terms);
+        return Ok((cut, Sums::Leaf { classes, terms, mass }));
+    }
     let shape = window.shape(crate::axis::Axes::ALL, classes.len());
     let live = live.as_ref().map(|live| live.spread(shape));
     let read = both(live, reads(weights.iter(), shape).as_ref(), shape);
@@ -292,7 +314,7 @@ pub(super) fn ratio_of<'p>(
     let Node::Region { region, .. } = spot.loss.node() else { return Err(no_window(spot)) };
     let at = |cell| at_group(world, spot, cell);
     let classes = match &sums {
-        Sums::Ratio { classes, .. } => classes.clone(),
+        Sums::Ratio { classes, .. } | Sums::Leaf { classes, .. } => classes.clone(),
         _ => classes_within(spot, world.classes()),
     };
     let (field, divided) = ratio::divide(spot, region, &classes, &cut, world.known(), live, &at)?;

@@ -18,6 +18,7 @@ mod back;
 mod buffer;
 mod combine;
 mod data;
+mod digest;
 mod element;
 mod evaluate;
 mod exact;
@@ -27,10 +28,12 @@ mod flat;
 mod fold;
 mod given;
 mod grid;
+mod leaf;
 mod linear;
 mod live;
 mod observe;
 mod offence;
+mod places;
 mod plan;
 mod pool;
 mod pull;
@@ -41,6 +44,8 @@ mod scan;
 mod seen;
 mod stage;
 mod state;
+mod stream;
+mod sweeping;
 mod threads;
 mod weigh;
 mod window;
@@ -122,7 +127,7 @@ impl Loss {
     /// The value; its gradient is written over `gradient`, which has the shape of the prediction.
     ///
     /// **Errors**: those of [`value`](Self::value), and [`ErrorKind::Shape`] for a buffer of another
-    /// shape. After an error the buffer is as it was.
+    /// shape. After another error the buffer holds no gradient.
     ///
     /// [`ErrorKind::Shape`]: crate::ErrorKind::Shape
     pub fn value_and_gradient_into<F: Float, D: Dimension>(
@@ -141,6 +146,9 @@ impl Loss {
             let cells = cells.chain(std::iter::repeat(0.0));
             into.iter_mut().zip(cells).for_each(|(place, slope)| *place = F::narrow(slope));
             return Ok(F::narrow(value));
+        }
+        if let Some(value) = write::at_once(&plan, &data, batch, gradient) {
+            return value.map(F::narrow);
         }
         let (seen, pass) = Seen::of(&plan, &data)?;
         let (value, sink) = seen.value_and_backs(false, None)?;

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::axis::Axes;
+use crate::axis::{Axes, Extents};
 use crate::error::{Error, Result};
 use crate::loss::Node;
 
 use super::account::Notes;
 use super::data::Data;
+use super::digest::{Digest, chunks};
 use super::evaluate::{self, Given, World};
 use super::exact::Exact;
 use super::field::{Field, Mass, mass};
 use super::grid::{Grid, Mask, Shape};
+use super::leaf::Leaves;
 use super::linear::{Cut, Known, Rest, deferred, partition};
 use super::live::{Terms, descend_to_cuts, descend_to_pools};
 use super::offence::{Offences, OnOffence, Rank};
@@ -68,6 +70,8 @@ pub(super) struct Pass<'w, 'b> {
     pub(super) pools: Vec<Mask>,
     /// The sums of the target per class over all images, where they decide what is read.
     totals: Option<Volumes>,
+    /// Where cuts are linear in sums over the pixels of an image.
+    pub(super) leaves: Option<Leaves>,
     /// By image.
     pub(super) images: Vec<Image>,
 }
@@ -77,6 +81,8 @@ pub(super) struct Image {
     /// Which cells of each cut somebody reads.
     pub(super) live: Vec<Mask>,
     volumes: Option<Volumes>,
+    /// The sums of the leaves, where these are all that is needed.
+    pub(super) digest: Option<Digest>,
     /// The sums of each cut.
     pub(super) cuts: Vec<Cut>,
 }
@@ -168,6 +174,14 @@ pub(super) fn block(number: usize, pixels: usize) -> Range<usize> {
 impl<'w, 'b> Pass<'w, 'b> {
     /// Reads a batch up to the sums of every cut.
     pub(super) fn new(plan: &'w Plan, data: &'w Data<'b>, mode: Mode<'w>) -> Result<Self> {
+        let mut pass = Self::unread(plan, data, mode)?;
+        pass.digest();
+        pass.cut(mode)?;
+        Ok(pass)
+    }
+
+    /// What is known of a batch before its cells are.
+    pub(super) fn unread(plan: &'w Plan, data: &'w Data<'b>, mode: Mode<'w>) -> Result<Self> {
         let Mode { terms, on_offence, .. } = mode;
         let mut pools = vec![None; plan.pools];
         let of_image = |image| volumes_of(plan, data, image, on_offence);
@@ -177,39 +191,92 @@ impl<'w, 'b> Pass<'w, 'b> {
         let totals = counted.then(|| total(&volumes, data));
         let around = (data, totals.as_ref());
         descend_to_pools(around, &plan.root, &None, terms, on_offence, &mut pools)?;
-        let mut pass = Self { plan, data, pools, totals, images: Vec::new() };
+        let mut pass = Self { plan, data, pools, totals, leaves: None, images: Vec::new() };
         let prepare = |image: usize| pass.prepare(image, volumes[image].clone(), on_offence);
         let images = threads::map(data.extents.image, prepare);
         pass.images = images.into_iter().collect::<Result<_>>()?;
-        let spots = plan.cut_spots();
-        if spots.is_empty() {
-            return Ok(pass);
+        if let OnOffence::End = on_offence {
+            pass.leaves = Leaves::of(plan, data.narrow);
         }
-        let all_blocks = blocks(data.extents.pixel);
-        let chunks = all_blocks.div_ceil(CHUNK);
+        Ok(pass)
+    }
+
+    /// Sums the leaves of every image whose cells can be summed blindly.
+    fn digest(&mut self) {
+        let Extents { pixel, image, .. } = self.data.extents;
+        let count = chunks(pixel);
+        let parts = match &self.leaves {
+            Some(leaves) if self.plan.cuts > 0 => {
+                let Some(digester) = self.data.stream.digester(leaves, pixel) else { return };
+                threads::map(image * count, |place| digester(place / count, place % count))
+            }
+            _ => return,
+        };
+        self.take(parts);
+    }
+
+    /// Adds up the digests of the chunks of all images.
+    pub(super) fn take(&mut self, parts: Vec<Option<Digest>>) {
+        let count = chunks(self.data.extents.pixel);
+        let mut parts = parts.into_iter();
+        for image in &mut self.images {
+            let of_image: Vec<Option<Digest>> = parts.by_ref().take(count).collect();
+            let of_image: Option<Vec<Digest>> = of_image.into_iter().collect();
+            image.digest = of_image.and_then(|of| pairwise(of, |one, other| one.add(&other)));
+        }
+    }
+
+    /// Makes the sums of every cut: of the digest of an image, or block by block of its cells.
+    pub(super) fn cut(&mut self, mode: Mode<'_>) -> Result<()> {
+        let spots = self.plan.cut_spots();
+        if spots.is_empty() {
+            return Ok(());
+        }
+        let of_window = |window: &Window<'_, '_>, image: usize| {
+            let of_spot = |(spot, live): (&&Spot, &Mask)| {
+                evaluate::part(window, spot, live).map(|(cut, _)| cut)
+            };
+            spots.iter().zip(&self.images[image].live).map(of_spot).collect::<Result<Vec<Cut>>>()
+        };
+        let all_blocks = blocks(self.data.extents.pixel);
+        let chunks = chunks(self.data.extents.pixel);
+        let in_blocks: Vec<usize> =
+            (0..self.images.len()).filter(|&image| self.images[image].digest.is_none()).collect();
         let chunk = |place: usize| -> Result<Vec<Cut>> {
-            let (image, chunk) = (place / chunks, place % chunks);
+            let (image, chunk) = (in_blocks[place / chunks], place % chunks);
             let parts = (chunk * CHUNK..all_blocks.min((chunk + 1) * CHUNK)).map(|number| {
-                let window = pass.block(image, block(number, data.extents.pixel), mode);
-                let live = &pass.images[image].live;
-                let of_spot = |(spot, live): (&&Spot, &Mask)| {
-                    evaluate::part(&window, spot, live).map(|(cut, _)| cut)
-                };
-                spots.iter().zip(live).map(of_spot).collect::<Result<Vec<Cut>>>()
+                let window = self.block(image, block(number, self.data.extents.pixel), mode);
+                of_window(&window, image)
             });
             Ok(pairwise(parts.collect::<Result<_>>()?, add_all).unwrap_or_default())
         };
-        let parts = threads::map(data.extents.image * chunks, chunk);
-        let mut parts = parts.into_iter();
+        let mut parts = threads::map(in_blocks.len() * chunks, chunk).into_iter();
         let mut summed = Vec::new();
-        for _ in 0..data.extents.image {
+        for image in 0..self.images.len() {
+            if let Some(window) = self.digested(image, mode) {
+                let mut cuts = of_window(&window, image)?;
+                let pixels = self.data.extents.pixel as f64;
+                for sum in cuts.iter_mut().flat_map(|cut| &mut cut.sums) {
+                    sum.cells.iter_mut().for_each(|cell| *cell *= pixels);
+                }
+                summed.push(cuts);
+                continue;
+            }
             let of_image = parts.by_ref().take(chunks).collect::<Result<Vec<_>>>()?;
             summed.push(pairwise(of_image, add_all).unwrap_or_default());
         }
-        for (image, cuts) in pass.images.iter_mut().zip(summed) {
+        for (image, cuts) in self.images.iter_mut().zip(summed) {
             image.cuts = cuts;
         }
-        Ok(pass)
+        Ok(())
+    }
+
+    /// One pixel that stands for the mean of all of an image, where that is known.
+    pub(super) fn digested<'s>(&'s self, image: usize, mode: Mode<'s>) -> Option<Window<'s, 'b>> {
+        let digest = self.images[image].digest.as_ref()?;
+        let mut window = self.block(image, 0..1, mode);
+        window.digest = Some((self.leaves.as_ref()?, digest));
+        Some(window)
     }
 
     /// A block of an image.
@@ -249,7 +316,7 @@ impl<'w, 'b> Pass<'w, 'b> {
         for (spot, above) in self.plan.pool_spots().into_iter().zip(&self.pools) {
             descend_to_cuts(&window, spot, above, &mut live)?;
         }
-        Ok(Image { live, volumes, cuts: Vec::new() })
+        Ok(Image { live, volumes, digest: None, cuts: Vec::new() })
     }
 
     /// What an image leaves of every pool.

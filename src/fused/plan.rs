@@ -204,6 +204,23 @@ impl Plan {
         named
     }
 
+    /// Whether the derivative with respect to every source is known before any cell is read.
+    pub(super) fn is_linear(&self) -> bool {
+        let mut linear = true;
+        self.root.visit(&mut |spot| {
+            linear &= match spot.loss.node() {
+                Node::Step(_, step) => is_linear(step) && !step.carry,
+                Node::Element(_)
+                | Node::Scale(..)
+                | Node::Weigh(..)
+                | Node::Select(..)
+                | Node::Sum { .. } => true,
+                _ => false,
+            };
+        });
+        linear
+    }
+
     /// The cuts, by number.
     pub(super) fn cut_spots(&self) -> Vec<&Spot> {
         let mut found = Vec::new();

@@ -31,6 +31,8 @@ pub(super) struct Sink {
     /// where nothing came back to a cell.
     pub(super) cells: Option<Grid>,
     shape: Shape,
+    /// What came back to each number of the leaves, per class; by the number of the node.
+    pub(super) leaves: Vec<(usize, Vec<Grid>)>,
     /// By the number of the cut or pool.
     pub(super) given: Vec<Option<Back>>,
     /// What constants of sums add.
@@ -42,7 +44,7 @@ pub(super) struct Sink {
 impl Sink {
     pub(super) fn new(parts: bool, shape: Shape, given: usize) -> Self {
         let given = (0..given).map(|_| None).collect();
-        Self { parts, cells: None, shape, given, constant: 0.0, remainder: 0.0 }
+        Self { parts, cells: None, shape, leaves: Vec::new(), given, constant: 0.0, remainder: 0.0 }
     }
 
     fn cells_mut(&mut self) -> &mut Grid {
@@ -72,6 +74,18 @@ impl Taped<'_> {
                     sink.cells_mut().add(&adjoint.values[0].clone().times(self.field.value()));
                 } else {
                     activated.pull(slope, &adjoint.values[0], sink.cells_mut());
+                }
+            }
+            How::Leaf(read) => {
+                let [adjoint, ..] = &adjoint.values[..] else { return };
+                if sink.parts {
+                    sink.cells_mut().add(&adjoint.clone().times(self.field.value()));
+                } else {
+                    let adjoint = match read {
+                        Some(read) => adjoint.clone().times(read),
+                        None => adjoint.clone(),
+                    };
+                    sink.leaves.push((self.spot.id, vec![adjoint]));
                 }
             }
             How::Sum { inputs } => self.pull_sum(inputs, adjoint, sink),
@@ -243,6 +257,21 @@ impl Sums<'_> {
                     let of_p = overlapped.pull(&region.ratio, slopes).among(classes, all.class);
                     let slope = super::activation::Slope::Probability(of_p);
                     activated.pull(&slope, &Grid::filled(all, 1.0), sink.cells_mut());
+                }
+            }
+            (Sums::Leaf { classes, terms, mass }, Back::Ratio(slopes)) => {
+                let all = sink.shape.class;
+                let of_terms = slopes.of_terms(terms[0].shape).map(|slopes| match mass {
+                    Some(mass) => slopes.times(mass),
+                    None => slopes,
+                });
+                if sink.parts {
+                    for (slopes, term) in of_terms.into_iter().zip(terms) {
+                        sink.cells_mut().add(&slopes.times(term).among(classes, all));
+                    }
+                } else {
+                    let slopes = of_terms.iter().map(|slopes| slopes.among(classes, all));
+                    sink.leaves.push((spot.id, slopes.collect()));
                 }
             }
             _ => {}

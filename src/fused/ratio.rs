@@ -85,17 +85,44 @@ pub(super) fn sums(
             grid.cells[cell] = number;
         }
     }
-    let rest = Rest {
+    let sums = of_cells.into_iter().map(|grid| grid.gather(cells)).collect();
+    (Cut { sums, rest: rest(&consumed, waiting) }, Overlapped { p, t, mass: masses })
+}
+
+fn rest(consumed: &[Mass], waiting: Vec<Mass>) -> Rest {
+    Rest {
         factors: Vec::new(),
         waiting,
-        consumed: deferred(&consumed),
+        consumed: deferred(consumed),
         by: Vec::new(),
         touched: Axes::NONE,
         depends: false,
         read: BTreeSet::new(),
+    }
+}
+
+/// The sums where the means of the three terms per class are known, and no weight differs between pixels;
+/// and the product of the weights that are consumed. The target is there wherever a term is that it has a
+/// part in.
+pub(super) fn sums_of_means(over: Axes, weights: &[Mass], terms: &[Grid; 3]) -> (Cut, Mask) {
+    let (consumed, waiting) = partition(weights, over);
+    let shape = terms[0].shape;
+    let masses = mass(consumed.iter(), shape);
+    let cells = shape.without(over.without(Axis::Class));
+    let mut target = terms[0].clone();
+    target.add(&terms[2]);
+    let counted = Grid::filled(shape, 1.0);
+    let weighed = |grid: &Grid| match &masses {
+        Some(masses) => grid.clone().times(masses).gather(cells),
+        None => grid.clone().gather(cells),
     };
-    let sums = of_cells.into_iter().map(|grid| grid.gather(cells)).collect();
-    (Cut { sums, rest }, Overlapped { p, t, mass: masses })
+    let mut sums: Vec<Grid> = terms.iter().chain([&target]).map(weighed).collect();
+    let counted = match &masses {
+        Some(masses) => masses.clone().map(|m| f64::from(u8::from(m != 0.0))),
+        None => counted,
+    };
+    sums.push(counted.gather(cells));
+    (Cut { sums, rest: rest(&consumed, waiting) }, masses)
 }
 
 impl Overlapped {
@@ -130,6 +157,19 @@ impl Overlapped {
 }
 
 impl TermSlopes {
+    /// What came back to each of the three terms, per class.
+    pub(super) fn of_terms(&self, shape: Shape) -> [Grid; 3] {
+        [0, 1, 2].map(|term| {
+            let mut all = Grid::zeros(shape);
+            for (slopes, back) in &self.0 {
+                let mut of_part = back.spread(shape);
+                of_part.join(&slopes[term], |back, slope| *back = product(*back, slope));
+                all.add(&of_part);
+            }
+            all
+        })
+    }
+
     /// What came back to a cell, whose terms, or their derivatives, are these.
     fn at(
         &self,

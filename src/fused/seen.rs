@@ -60,6 +60,12 @@ impl Seen {
         mode: Mode<'w>,
     ) -> Result<(Self, Pass<'w, 'b>)> {
         let pass = Pass::new(plan, data, mode)?;
+        Ok((Self::of_pass(plan, &pass, mode)?, pass))
+    }
+
+    /// What a pass leaves.
+    pub(super) fn of_pass(plan: &Arc<Plan>, pass: &Pass<'_, '_>, mode: Mode<'_>) -> Result<Self> {
+        let data = pass.data;
         let images = data.extents.image;
         let rows = threads::map(images, |image| pass.rows(image, mode));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
@@ -74,7 +80,7 @@ impl Seen {
         for image in (0..images).filter_map(|image| pass.volumes(image)) {
             volumes.iter_mut().zip(&image.total.cells).for_each(|(sum, &t)| sum.add(t));
         }
-        let seen = Self {
+        Ok(Self {
             plan: Arc::clone(plan),
             images: images as u64,
             spatial: data.spatial.clone(),
@@ -82,8 +88,7 @@ impl Seen {
             volumes,
             given: pass.given()?,
             unread: mode.terms == Terms::Weighed,
-        };
-        Ok((seen, pass))
+        })
     }
 
     /// Whether what was seen here decides what is read as two parts together do.

@@ -12,8 +12,11 @@ mod several {
         (0..count).into_par_iter().map(work).collect()
     }
 
-    pub(in crate::fused) fn each<T: Send>(items: Vec<T>, work: impl Fn(T) + Send + Sync) {
-        items.into_par_iter().for_each(work);
+    pub(in crate::fused) fn take<T: Send, R: Send>(
+        items: Vec<T>,
+        work: impl Fn(T) -> R + Send + Sync,
+    ) -> Vec<R> {
+        items.into_par_iter().map(work).collect()
     }
 }
 
@@ -23,12 +26,12 @@ mod one {
         (0..count).map(work).collect()
     }
 
-    pub(in crate::fused) fn each<T>(items: Vec<T>, work: impl Fn(T)) {
-        items.into_iter().for_each(work);
+    pub(in crate::fused) fn take<T, R>(items: Vec<T>, work: impl Fn(T) -> R) -> Vec<R> {
+        items.into_iter().map(work).collect()
     }
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(super) use one::{each, map};
+pub(super) use one::{map, take};
 #[cfg(feature = "rayon")]
-pub(super) use several::{each, map};
+pub(super) use several::{map, take};

@@ -129,7 +129,8 @@ impl Window<'_, '_> {
 
     /// Refuses targets of which no weight can be made.
     pub(super) fn check_counted(&self, named: &Named, rank: Rank) -> Result<()> {
-        let Truth::Dense(_) = self.data.target else { return Ok(()) };
+        // A digest is made of targets in [0, 1] only.
+        let (Truth::Dense(_), None) = (&self.data.target, self.digest) else { return Ok(()) };
         let target = self.target();
         let good = |t: f64| !t.is_finite() || (0.0..=1.0).contains(&t);
         if target.cells.iter().fold(true, |all, &t| all & good(t)) {
@@ -161,13 +162,12 @@ impl Window<'_, '_> {
 
     /// The target and the number of cells with one, summed over the axes.
     fn volumes_over(&self, over: Axes, classes: &[usize]) -> Volumes {
-        let target = self.target();
         let known = if over.contains(Axis::Image) { self.totals } else { self.volumes };
         let of_pixels = known.filter(|_| over.contains(Axis::Pixel));
         let (total, count) = if let Some(Volumes { total, count }) = of_pixels {
             (total.classes(classes), count.classes(classes))
         } else {
-            let of_classes = target.classes(classes);
+            let of_classes = self.target().classes(classes);
             let counted = of_classes.clone().map(|t| f64::from(u8::from(t.is_finite())));
             (self.where_kept(of_classes), self.where_kept(counted))
         };

@@ -17,9 +17,11 @@ use super::account::Notes;
 use super::activation::{Activated, Slope};
 use super::buffer;
 use super::data::{Data, Truth};
+use super::digest::Digest;
 use super::element;
 use super::field::Mass;
 use super::grid::{Grid, Mask, Shape, both};
+use super::leaf::Leaves;
 use super::linear::Cut;
 use super::offence::{OnOffence, PREDICTION, TARGET, TOTAL};
 use super::plan::Spot;
@@ -41,6 +43,8 @@ pub(super) struct Window<'w, 'b> {
     pub(super) totals: Option<&'w Volumes>,
     /// What the blocks of the image left at every cut, where the window is an image in parts.
     pub(super) cuts: Option<&'w [Cut]>,
+    /// The sums of the leaves, where the window is one pixel that stands for the mean of all.
+    pub(super) digest: Option<(&'w Leaves, &'w Digest)>,
     pub(super) on_offence: OnOffence<'w>,
     /// Where divisors are taken down.
     pub(super) notes: Option<&'w Notes>,
@@ -78,7 +82,7 @@ impl<'w, 'b> Window<'w, 'b> {
     ) -> Self {
         let cells = OnceCell::new();
         let terms = RefCell::default();
-        let (volumes, totals, cuts, notes) = (None, None, None, None);
+        let (volumes, totals, cuts, digest, notes) = (None, None, None, None, None);
         let activated = RefCell::default();
         Self {
             data,
@@ -87,6 +91,7 @@ impl<'w, 'b> Window<'w, 'b> {
             volumes,
             totals,
             cuts,
+            digest,
             on_offence,
             notes,
             cells,
@@ -178,10 +183,17 @@ impl<'w, 'b> Window<'w, 'b> {
 
     /// The weight that an ignored label puts on every source.
     pub(super) fn kept(&self) -> Option<Mass> {
-        self.kept_grid().map(|kept| Mass {
+        let one = || Arc::new(Grid::per_class(vec![1.0]));
+        let kept = match &self.data.target {
+            // A digest is made where no label is ignored.
+            Truth::Labels { ignored: Some(_), .. } if self.digest.is_some() => Some(one()),
+            _ if self.digest.is_some() => None,
+            _ => self.kept_grid().cloned(),
+        };
+        kept.map(|grid| Mass {
             name: "ignored label".into(),
             axes: [Axis::Pixel, Axis::Image].into(),
-            grid: Arc::clone(kept),
+            grid,
             deferred: None,
             depends: false,
             skips: false,
@@ -255,6 +267,12 @@ impl<'w, 'b> Window<'w, 'b> {
         let activated = Rc::new(Activated::new(activation, &self.cells().prediction, logarithms));
         made.push((activation, Rc::clone(&activated)));
         activated
+    }
+
+    /// The mean of one of the numbers of a leaf, where its sums are what is known.
+    pub(super) fn leaf(&self, spot: &Spot, number: usize) -> Option<Grid> {
+        let (leaves, digest) = self.digest?;
+        Some(digest.mean(leaves, leaves.of_spot(spot.id)?, number))
     }
 
     /// The value and slope of an element source in every cell.

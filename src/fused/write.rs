@@ -1,17 +1,26 @@
 //! The way back over the data: the gradient, written where the caller wants it.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use ndarray::iter::IterMut;
 use ndarray::{ArrayRef, ArrayViewMut2, ArrayViewMutD, Dimension, IxDyn};
 
-use crate::batch::{Batch, Float, arranged};
+use crate::axis::Extents;
+use crate::batch::{Batch, Float, Floats, arranged};
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{Instructions, Real};
 
-use super::observe::{BLOCK, CHUNK, Pass, block, blocks};
+use super::data::Data;
+use super::digest::{Digest, chunk};
+use super::leaf::Leaves;
+use super::observe::{BLOCK, CHUNK, Mode, Pass, block, blocks};
+use super::places::Places;
+use super::plan::Plan;
 use super::pull::Sink;
 use super::seen::Seen;
+use super::stream::{AnyStream, Order, Stream};
+use super::sweeping::{Slopes, Sweeping};
 use super::threads;
 
 /// Refuses a buffer of another shape than the prediction.
@@ -53,14 +62,64 @@ pub(super) fn gradient<F: Float, D: Dimension>(
     let of_images =
         threads::map(images, |image| pass.pull_image(image, &sink.given, &matched, false));
     let of_images = of_images.into_iter().collect::<Result<Vec<Sink>>>()?;
-    let failed = Mutex::new(None);
-    threads::each(parts(pass, batch, gradient), |part| {
+    let slopes = of_images.iter().enumerate().map(|(image, of_image)| match &of_image.cells {
+        None => pass.pull_leaves(image, of_image),
+        Some(_) => Ok(None),
+    });
+    let slopes = slopes.collect::<Result<Vec<_>>>()?;
+    let written = threads::take(parts(pass, batch, gradient), |part| {
         let image = part.image;
-        if let Err(error) = part.write(pass, &of_images[image]) {
-            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        match &slopes[image] {
+            Some(slopes) => {
+                part.sweep(pass, slopes);
+                Ok(())
+            }
+            None => part.write(pass, &of_images[image]),
         }
     });
-    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    written.into_iter().collect()
+}
+
+/// The value of a loss whose derivatives are known beforehand, and its gradient, in one reading. None if
+/// the loss is another, or a number cannot be read.
+pub(super) fn at_once<F: Float, D: Dimension>(
+    plan: &Arc<Plan>,
+    data: &Data<'_>,
+    batch: &Batch<'_, F, D>,
+    gradient: &mut ArrayRef<F, D>,
+) -> Option<Result<f64>> {
+    if !plan.is_linear() {
+        return None;
+    }
+    let mut pass = Pass::unread(plan, data, Mode::READ).ok()?;
+    let leaves = pass.leaves.as_ref()?;
+    if !leaves.recipes.iter().all(|recipe| recipe.recipe.sums_along()) {
+        return None;
+    }
+    // Whatever the sums are, the derivatives are those of sums of 0.
+    let Extents { class, pixel, image } = data.extents;
+    let zero = Digest::zero(leaves, class, pixel);
+    pass.images.iter_mut().for_each(|image| image.digest = Some(zero.clone()));
+    pass.cut(Mode::READ).ok()?;
+    let (_, sink) =
+        Seen::of_pass(plan, &pass, Mode::READ).ok()?.value_and_backs(false, None).ok()?;
+    let slopes = |image| {
+        let of_image = pass.pull_image(image, &sink.given, &|_, _| None, false).ok()?;
+        let alone = of_image.cells.is_none();
+        pass.pull_leaves(image, &of_image).ok()?.filter(|_| alone)
+    };
+    let slopes = (0..image).map(slopes).collect::<Option<Vec<_>>>()?;
+    let parts = parts(&pass, batch, gradient);
+    let digests = threads::take(parts, |part| {
+        let slopes = &slopes[part.image];
+        part.sweep(&pass, slopes)
+    });
+    pass.take(digests.into_iter().flatten().collect());
+    if pass.images.iter().any(|image| image.digest.is_none()) {
+        return None;
+    }
+    let value = pass.cut(Mode::READ).and_then(|()| Seen::of_pass(plan, &pass, Mode::READ)?.value());
+    Some(value)
 }
 
 /// The gradient in parts that threads write apart: chunks of pixels, or images where the spatial axes
@@ -95,6 +154,23 @@ fn parts<'g, F: Float, D: Dimension>(
 }
 
 impl<F: Float> Part<'_, F> {
+    /// Writes the gradient of leaves. The sums of its chunks, where these are made along.
+    fn sweep(self, pass: &Pass<'_, '_>, slopes: &Slopes) -> Vec<Option<Digest>> {
+        let Some(leaves) = &pass.leaves else { return Vec::new() };
+        let pixels = pass.data.extents.pixel;
+        let chunks = self.blocks.start / CHUNK..self.blocks.end.div_ceil(CHUNK);
+        let chunks = chunks.map(|number| chunk(number, pixels));
+        match (&pass.data.stream, F::erase_mut(self.into)) {
+            (AnyStream::F32(stream), Floats::F32(into)) => {
+                stream.sweep(leaves, slopes, self.image, chunks, into)
+            }
+            (AnyStream::F64(stream), Floats::F64(into)) => {
+                stream.sweep(leaves, slopes, self.image, chunks, into)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn write(self, pass: &Pass<'_, '_>, of_image: &Sink) -> Result<()> {
         let pixels = pass.data.extents.pixel;
         let Self { image, blocks, into } = self;
@@ -107,15 +183,62 @@ impl<F: Float> Part<'_, F> {
                 let of_block = sink.cells.as_ref().map(|grid| grid.row(class, 0));
                 let of_image =
                     of_image.cells.as_ref().map(|grid| &grid.row(class, 0)[range.clone()]);
-                let slope = |at: usize| {
-                    F::narrow(
+                let slope = |at: usize, place: &mut F| {
+                    *place = F::narrow(
                         of_block.map_or(0.0, |row| row[at]) + of_image.map_or(0.0, |row| row[at]),
-                    )
+                    );
                 };
                 rows.write(class, range.start - first..range.end - first, slope);
             }
         }
         Ok(())
+    }
+}
+
+impl<F: Real> Stream<'_, F> {
+    /// Writes the gradient of some chunks of an image.
+    fn sweep(
+        &self,
+        leaves: &Leaves,
+        slopes: &Slopes,
+        image: usize,
+        chunks: impl Iterator<Item = Range<usize>>,
+        into: ArrayViewMutD<'_, F>,
+    ) -> Vec<Option<Digest>> {
+        let (order, classes) = (self.order, self.classes);
+        let numbers = self.numbers(leaves, Some(slopes));
+        let sweep = |pixels: Range<usize>, places: Places<'_, F>| {
+            Instructions::chosen().run(Sweeping {
+                stream: self,
+                leaves,
+                numbers: &numbers,
+                image,
+                pixels,
+                places: Some(places),
+            })
+        };
+        let mut digests = Vec::new();
+        match Places::new(into, order) {
+            // A view whose places lie in slices is one chunk.
+            Ok(places) => digests.extend(chunks.take(1).zip([places]).map(|(c, p)| sweep(c, p))),
+            Err(into) => {
+                let mut rows = Rows::new(into);
+                let mut buffer = Vec::new();
+                let mut before = 0;
+                for pixels in chunks {
+                    let size = pixels.len();
+                    let places = Places::in_buffer(&mut buffer, order, classes, size);
+                    digests.push(sweep(pixels, places));
+                    let steps = if order == Order::ByPixel { (1, classes) } else { (size, 1) };
+                    for class in 0..classes {
+                        let made = |at: usize| buffer[class * steps.0 + at * steps.1];
+                        rows.write(class, before..before + size, |at, place| *place = made(at));
+                    }
+                    before += size;
+                }
+            }
+        }
+        digests
     }
 }
 
@@ -131,32 +254,37 @@ fn rows_of<F>(mut into: ArrayViewMutD<'_, F>) -> Vec<IterMut<'_, F, IxDyn>> {
 }
 
 /// The rows of pixels of every class, written block after block.
-enum Rows<'g, F> {
+pub(super) enum Rows<'g, F> {
     /// By class and pixel.
     Even(ArrayViewMut2<'g, F>),
     /// One iterator per class, where the spatial axes do not lie one in another.
     Ragged(Vec<IterMut<'g, F, IxDyn>>),
 }
 
-impl<'g, F: Float> Rows<'g, F> {
-    fn new(into: ArrayViewMutD<'g, F>) -> Self {
+impl<'g, F> Rows<'g, F> {
+    pub(super) fn new(into: ArrayViewMutD<'g, F>) -> Self {
         match into.ndim() {
             2 => into.into_dimensionality().map_or_else(|_| Self::Ragged(Vec::new()), Self::Even),
             _ => Self::Ragged(rows_of(into)),
         }
     }
 
-    fn write(&mut self, class: usize, pixels: Range<usize>, slope: impl Fn(usize) -> F) {
+    /// Visits the places of some pixels of a class, each with its number among them.
+    pub(super) fn write(
+        &mut self,
+        class: usize,
+        pixels: Range<usize>,
+        slope: impl Fn(usize, &mut F),
+    ) {
         match self {
             Self::Even(rows) => {
                 let mut row = rows.row_mut(class);
                 let row = row.slice_mut(ndarray::s![pixels]);
-                row.into_iter().enumerate().for_each(|(at, place)| *place = slope(at));
+                row.into_iter().enumerate().for_each(|(at, place)| slope(at, place));
             }
             Self::Ragged(rows) => {
-                rows[class].by_ref().take(pixels.len()).enumerate().for_each(|(at, place)| {
-                    *place = slope(at);
-                });
+                let row = rows[class].by_ref().take(pixels.len());
+                row.enumerate().for_each(|(at, place)| slope(at, place));
             }
         }
     }

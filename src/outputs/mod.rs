@@ -215,7 +215,7 @@ impl Outputs {
     /// The same; the gradient is written over `gradient`, which has the shape of the prediction.
     ///
     /// **Errors**: those of [`contribution_and_gradient`](Self::contribution_and_gradient), and
-    /// [`ErrorKind::Shape`] for a buffer of another shape. After an error the buffer is as it was.
+    /// [`ErrorKind::Shape`] for a buffer of another shape. After another error the buffer holds no gradient.
     pub fn contribution_and_gradient_into<F: Float, D: Dimension>(
         &self,
         head: &str,

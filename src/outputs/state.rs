@@ -125,7 +125,7 @@ impl OutputsState {
     /// The same, written over `gradient`, which has the shape of the prediction.
     ///
     /// **Errors**: those of [`gradient`](Self::gradient), and [`ErrorKind::Shape`] for a buffer of
-    /// another shape. After an error the buffer is as it was.
+    /// another shape. After another error the buffer holds no gradient.
     pub fn gradient_into<F: Float, D: Dimension>(
         &self,
         head: &str,

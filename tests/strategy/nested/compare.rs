@@ -1,22 +1,22 @@
 //! When two results of a case are the same.
 //!
-//! Both engines compute in f64 and round the result to the element type F of the prediction, so they
-//! may differ by what rounding does, and by no more. With u = 2^-53, a case has at most 144 cells and
-//! about ten nodes in a row. A plain sum of n terms is off by at most n u Σ|x|, 1.6e-14 of its size;
-//! an elementary function by a few u. So every intermediate value is off by less than
-//! [`ROUNDING`] = 1e-13 of the largest intermediate value M, unless a node magnifies the error.
+//! Both engines may differ by what rounding does, and by no more. With u = 2^-53, a case has at most 144
+//! cells and about ten nodes in a row. A plain sum of n terms is off by at most n u Σ|x|, 1.6e-14 of its
+//! size; an elementary function by a few u. So every intermediate value is off by less than r = 1e-13 of
+//! the largest intermediate value M, unless a node magnifies the error. On predictions in f32 the engine
+//! computes cells in f32: then a cell is off by at most 16 u with u = 2^-24, a sum of sixteen of them by as
+//! much again, twice that is 32 units of the last place, and r = 3.8e-6.
 //!
 //! How much the nodes magnify is measured instead of assumed: the reference is evaluated on data that
 //! are nudged by a relative [`NUDGE`] = 1e-9, both ways. Where that moves the result by δ, a relative
-//! error of 1e-13 moves it by about δ · 1e-13 / 1e-9 (to first order, which is checked by δ being
-//! small). A result may thus differ by
+//! error of r moves it by about δ · r / 1e-9 (to first order, which is checked by δ being small). A result may thus differ by
 //!
 //! ```text
-//! value:    eps_F |v| + 1e-13 max(1, M) + 1e-4 δ
-//! gradient: eps_F |g| + 1e-13 max(max|g|, K) + 1e-4 δ, K = max(1, M) / min(1, smallest divisor)
+//! value:    eps_F |v| + r max(1, M) + r / 1e-9 δ
+//! gradient: eps_F |g| + r max(max|g|, K) + r / 1e-9 δ, K = max(1, M) / min(1, smallest divisor)
 //! ```
 //!
-//! M, K and δ are only looked at where a result is not within 1e-13 of itself. K stands for the size of
+//! M, K and δ are only looked at where a result is not within r of itself. K stands for the size of
 //! the adjoints that cancel in a gradient, whose noise does not become smaller by cancelling.
 //!
 //! A case is **unsure** where the nudge moves the result by more than a ten-thousandth, or where a nudge
@@ -32,7 +32,10 @@ use super::nudge::NUDGE;
 use super::{Case, Lies};
 
 /// The error of an intermediate value, relative to the largest.
-const ROUNDING: f64 = 1e-13;
+fn rounding(case: &Case) -> f64 {
+    if case.single { 32.0 * f64::from(f32::EPSILON) } else { 1e-13 }
+}
+
 /// A result that the nudge moves by more is decided by the last bits.
 const JUMP: f64 = 1e-4;
 
@@ -71,7 +74,7 @@ pub fn reference(case: &Case) -> Said {
 ///
 /// # Panics
 ///
-/// If a buffer is changed where the gradient is not, or by an error.
+/// If a buffer is changed where the gradient is not.
 pub fn engine(case: &Case) -> [(&'static str, Said); 3] {
     fn of<F: Float>(case: &Case) -> [(&'static str, Said); 3] {
         let loss = case.loss();
@@ -84,9 +87,6 @@ pub fn engine(case: &Case) -> [(&'static str, Said); 3] {
             let mut buffer = memory(&before, lies, filler);
             let into = loss.value_and_gradient_into(batch, &mut seen_mut(&mut buffer, lies));
             let gradient = seen(&buffer, lies).to_owned();
-            if into.is_err() {
-                assert_eq!(gradient, before, "an error leaves the buffer as it was");
-            }
             if lies == Lies::Wide {
                 seen_mut(&mut buffer, lies).fill(filler);
                 assert!(buffer.iter().all(|&x| x == filler), "only the gradient is written");
@@ -103,7 +103,8 @@ pub fn engine(case: &Case) -> [(&'static str, Said); 3] {
 
 /// Whether `found` is `expected`, the reference's word on the case, up to rounding.
 pub fn verdict(case: &Case, expected: &Said, found: &Said) -> Verdict {
-    let slack = Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 };
+    let slack =
+        Slack { epsilon: epsilon(case), rounding: rounding(case), value: 0.0, gradient: 0.0 };
     if difference(expected, found, slack).is_none() {
         return Verdict::Same;
     }
@@ -131,6 +132,7 @@ fn epsilon(case: &Case) -> f64 {
 #[derive(Clone, Copy, Debug)]
 struct Slack {
     epsilon: f64,
+    rounding: f64,
     value: f64,
     gradient: f64,
 }
@@ -161,7 +163,7 @@ fn difference(expected: &Said, found: &Said, slack: Slack) -> Option<(bool, Stri
     };
     // The narrowest number of F is a slack of its own, and far below all others.
     let narrowest = 2e-45;
-    let allowed = (slack.epsilon + ROUNDING) * expected.value.abs() + slack.value + narrowest;
+    let allowed = (slack.epsilon + slack.rounding) * expected.value.abs() + slack.value + narrowest;
     if !near(expected.value, found.value, allowed) {
         let text = format!("value: expected {}, found {}", expected.value, found.value);
         return Some((false, format!("{text}, allowed {allowed:e}")));
@@ -172,7 +174,7 @@ fn difference(expected: &Said, found: &Said, slack: Slack) -> Option<(bool, Stri
     if expected.shape() != found.shape() {
         return Some((false, "the gradient has another shape".into()));
     }
-    let common = ROUNDING * largest(expected.iter().copied()) + slack.gradient + narrowest;
+    let common = slack.rounding * largest(expected.iter().copied()) + slack.gradient + narrowest;
     expected.indexed_iter().filter(|_| finite).find_map(|(index, &expected)| {
         let (found, allowed) = (found[&index], slack.epsilon * expected.abs() + common);
         (!near(expected, found, allowed)).then(|| {
@@ -210,9 +212,10 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
     let here = match reference(&base) {
         Ok(here) => here,
         Err(error) => {
-            let slack = Slack { epsilon: epsilon(case), value: 0.0, gradient: 0.0 };
+            let (epsilon, rounding) = (epsilon(case), rounding(case));
+            let slack = Slack { epsilon, rounding, value: 0.0, gradient: 0.0 };
             let same = |said: Said| difference(&Err(error.clone()), &said, slack).is_none();
-            let edge = at_bound(&error) || at_nothing(&error) && squashed(case);
+            let edge = at_bound(&error, rounding) || at_nothing(&error) && squashed(case);
             return (!edge && nudges(case).all(same)).then_some((slack, true));
         }
     };
@@ -233,17 +236,22 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
     let divisors = trace.nodes.iter().flat_map(|node| node.divisor.iter().flatten().copied());
     let least = divisors.map(f64::abs).filter(|&d| d > 0.0).fold(1.0, f64::min);
     let steepest = largest(gradient.iter().copied());
-    let noise = ROUNDING * size / least;
+    let rounding = rounding(case);
+    let noise = rounding * size / least;
     let slack = Slack {
         epsilon: epsilon(case),
-        value: ROUNDING * size + ROUNDING / NUDGE * far[0],
-        gradient: noise + ROUNDING / NUDGE * far[1],
+        rounding,
+        value: rounding * size + rounding / NUDGE * far[0],
+        gradient: noise + rounding / NUDGE * far[1],
     };
     // With masses, which cells tie for the last place decides the value, too.
-    if nearly_ties(&trace, &["top("], ROUNDING * size, mirrored(case)) {
+    if nearly_ties(&trace, &["top("], rounding * size, mirrored(case)) {
         return None;
     }
-    if far[0] > JUMP * size || bits[0] > slack.value || at_edge(&trace, size, saturated(case)) {
+    if far[0] > JUMP * size
+        || bits[0] > slack.value
+        || at_edge(&trace, size, rounding, saturated(case))
+    {
         return None;
     }
     let smooth = far[1] <= (JUMP * steepest).max(noise)
@@ -251,7 +259,7 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
         && !nearly_ties(
             &trace,
             &["max(", "min(", "quantile(", "top("],
-            ROUNDING * size,
+            rounding * size,
             mirrored(case),
         );
     Some((slack, smooth))
@@ -267,10 +275,11 @@ fn nudges(case: &Case) -> impl Iterator<Item = Said> {
 }
 
 /// Whether an error is about a value that is below 0 by rounding.
-fn at_bound(error: &Error) -> bool {
+fn at_bound(error: &Error, rounding: f64) -> bool {
     let words = error.to_string();
     let numbers = words.split(' ').filter_map(|word| word.trim_end_matches(',').parse().ok());
-    words.ends_with("at least 0") && numbers.into_iter().any(|x: f64| x < 0.0 && x > -1e-10)
+    words.ends_with("at least 0")
+        && numbers.into_iter().any(|x: f64| x < 0.0 && x > -1e3 * rounding)
 }
 
 /// Whether an error is about a denominator that is 0: made of squashed numbers, it may be far below the
@@ -333,13 +342,13 @@ fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, mirrored: bool) -> 
 /// Whether a map, a power or a quotient meets a value that is 0 but for rounding: what is below 0 is
 /// an error, and roots are steep at 0. A 0 counts only where something was taken from something,
 /// as 1 - p is where p is nearly 1.
-fn at_edge(trace: &Trace, size: f64, saturated: bool) -> bool {
+fn at_edge(trace: &Trace, size: f64, rounding: f64, saturated: bool) -> bool {
     let mut taken = saturated;
     let mut edge = false;
     let mut before: Option<&lossfold::Traced> = None;
     for node in &trace.nodes {
         let is = |names: &[&str]| names.iter().any(|name| node.step.starts_with(name));
-        let tiny = |&x: &f64| x.abs() < ROUNDING * 10.0 * size && (x != 0.0 || taken);
+        let tiny = |&x: &f64| x.abs() < rounding * 10.0 * size && (x != 0.0 || taken);
         if is(&["map(", "power("]) {
             edge |= before.is_some_and(|input| {
                 let mass = input.field.mass();

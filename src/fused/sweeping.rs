@@ -1,0 +1,223 @@
+//! One chunk of an image through the kernels: the sums of its leaves, its gradient, or both.
+
+use std::ops::Range;
+
+use crate::kernel::{
+    Activated, Cells, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real, Softmax, part,
+};
+
+use super::digest::Digest;
+use super::grid::pairwise;
+use super::leaf::{Leaves, Weighted};
+use super::places::Places;
+use super::stream::{Order, Stream, Tile, tiles};
+
+/// What came back to the numbers of the leaves: by recipe, class and number.
+pub(super) type Slopes = Vec<Vec<[f64; MOST_SUMS]>>;
+
+/// A chunk, and what is asked of it.
+pub(super) struct Sweeping<'s, 'b, F> {
+    pub(super) stream: &'s Stream<'b, F>,
+    pub(super) leaves: &'s Leaves,
+    /// By recipe: for all classes, or by class.
+    pub(super) numbers: &'s [Vec<Numbers<F>>],
+    pub(super) image: usize,
+    pub(super) pixels: Range<usize>,
+    /// Where the gradient goes, where it is asked for.
+    pub(super) places: Option<Places<'s, F>>,
+}
+
+impl<F: Real> Stream<'_, F> {
+    /// The order in which the cells of a recipe lie.
+    fn order_of(&self, recipe: &Weighted) -> Order {
+        match recipe.recipe.activated {
+            Activated::Coupled => Order::ByClass,
+            _ => self.order,
+        }
+    }
+
+    /// What the cells of a part stand for, by recipe: for all classes, or by class.
+    pub(super) fn numbers(&self, leaves: &Leaves, slopes: Option<&Slopes>) -> Vec<Vec<Numbers<F>>> {
+        let of_recipe = |(place, recipe): (usize, &Weighted)| {
+            let order = self.order_of(recipe);
+            let row = order.row(self.classes).max(1);
+            let length = if row <= PART { part(row) } else { row };
+            let of = |class: usize| -> Numbers<F> {
+                let fill = |of_class: &dyn Fn(usize) -> f64| -> Vec<F> {
+                    let cell = |cell: usize| match order {
+                        Order::ByPixel => of_class(cell % self.classes),
+                        Order::ByClass => of_class(class),
+                    };
+                    (0..length).map(|at| F::from_f64(cell(at))).collect()
+                };
+                let slope = |number: usize| match slopes {
+                    Some(slopes) if number < recipe.recipe.sums() => {
+                        fill(&|class| slopes[place][class][number])
+                    }
+                    _ => Vec::new(),
+                };
+                Numbers {
+                    weight: fill(&|class| recipe.positive.as_ref().map_or(1.0, |w| w[class])),
+                    slopes: std::array::from_fn(slope),
+                }
+            };
+            let count = if order == Order::ByPixel { 1 } else { self.classes };
+            (0..count).map(of).collect()
+        };
+        leaves.recipes.iter().enumerate().map(of_recipe).collect()
+    }
+}
+
+/// Memory for a chunk.
+struct Scratch<F> {
+    tile: Tile<F>,
+    softmax: Softmax<F>,
+    memory: Memory<F>,
+    /// By sum; the lanes of all classes.
+    lanes: [Vec<f64>; MOST_SUMS],
+    slopes: Vec<F>,
+}
+
+impl<F: Real> Job for Sweeping<'_, '_, F> {
+    /// The sums; none where a cell cannot be read, or where a sum is not finite. Those of recipes whose
+    /// gradient is made without them are 0.
+    type Output = Option<Digest>;
+
+    fn run<I: Isa>(mut self, isa: I) -> Option<Digest> {
+        let classes = self.stream.classes;
+        let mut digest = Digest::new(classes, self.pixels.len());
+        let mut scratch = Scratch {
+            tile: Tile::default(),
+            softmax: Softmax::new(),
+            memory: Memory::new(0),
+            lanes: std::array::from_fn(|_| Vec::new()),
+            slopes: Vec::new(),
+        };
+        for (number, (recipe, numbers)) in self.leaves.recipes.iter().zip(self.numbers).enumerate()
+        {
+            let order = self.stream.order_of(recipe);
+            scratch.memory = Memory::new(order.row(classes));
+            for lanes in &mut scratch.lanes {
+                lanes.clear();
+                lanes.resize(classes * LANES, 0.0);
+            }
+            let mut places = self.places.take();
+            let good = match recipe.recipe.activated {
+                Activated::Coupled => {
+                    self.coupled(isa, (recipe, numbers), &mut scratch, &mut places, number > 0)
+                }
+                _ => self.plain(isa, (recipe, numbers), &mut scratch, &mut places, number > 0),
+            };
+            self.places = places;
+            if !good {
+                return None;
+            }
+            for lanes in &scratch.lanes[..recipe.recipe.sums()] {
+                for class in 0..classes {
+                    let of_pixel: [f64; LANES] =
+                        std::array::from_fn(|pixel| lanes[order.place(classes, class, pixel)]);
+                    digest.push(pairwise(&of_pixel));
+                }
+            }
+        }
+        digest.is_finite().then_some(digest)
+    }
+}
+
+impl<F: Real> Sweeping<'_, '_, F> {
+    /// A recipe that takes every cell by itself.
+    fn plain<I: Isa>(
+        &self,
+        isa: I,
+        (recipe, numbers): (&Weighted, &[Numbers<F>]),
+        scratch: &mut Scratch<F>,
+        places: &mut Option<Places<'_, F>>,
+        add: bool,
+    ) -> bool {
+        let recipe = recipe.recipe;
+        let Scratch { tile, memory, lanes, slopes: made, .. } = scratch;
+        let mut good = true;
+        let labels = self.stream.pieces(self.image, self.pixels.clone(), tile, &mut |piece| {
+            let classes = piece.classes;
+            let numbers = if numbers.len() == 1 { &numbers[0] } else { &numbers[classes.start] };
+            let lanes = lanes
+                .each_mut()
+                .map(|lanes| &mut lanes[classes.start * LANES..classes.end * LANES]);
+            let Some(places) = places else {
+                let into = Into { lanes, slopes: &mut [] };
+                good &= recipe.add(isa, piece.cells, numbers, memory, into);
+                return;
+            };
+            let places = places.of(&classes, &piece.pixels);
+            if !add {
+                let into = Into { lanes, slopes: places };
+                good &= recipe.pull(isa, piece.cells, numbers, memory, into);
+                return;
+            }
+            made.resize(places.len(), F::ZERO);
+            let into = Into { lanes, slopes: made };
+            good &= recipe.pull(isa, piece.cells, numbers, memory, into);
+            places.iter_mut().zip(&*made).for_each(|(place, &made)| *place = *place + made);
+        });
+        labels && good
+    }
+
+    /// A recipe whose activation couples the classes of a pixel.
+    fn coupled<I: Isa>(
+        &self,
+        isa: I,
+        (recipe, numbers): (&Weighted, &[Numbers<F>]),
+        scratch: &mut Scratch<F>,
+        places: &mut Option<Places<'_, F>>,
+        add: bool,
+    ) -> bool {
+        let recipe = recipe.recipe;
+        let classes = self.stream.classes;
+        let Scratch { tile, softmax, memory, lanes, slopes: made } = scratch;
+        for pixels in tiles(self.pixels.clone()) {
+            let size = pixels.len();
+            softmax.resize(classes, size);
+            let labels = self.stream.gather(self.image, pixels.clone(), tile);
+            let finite = isa.run(
+                #[inline(always)]
+                || softmax.fill::<I>(&tile.x),
+            );
+            let mut good = labels && finite;
+            if places.is_some() {
+                made.resize(classes * size, F::ZERO);
+            }
+            for class in 0..classes {
+                let of = class * size..(class + 1) * size;
+                let cells = Cells {
+                    x: &softmax.p[of.clone()],
+                    q: &softmax.q[of.clone()],
+                    cost: &softmax.cost[of.clone()],
+                    t: &tile.t[of.clone()],
+                };
+                let numbers = &numbers[class];
+                let lanes =
+                    lanes.each_mut().map(|lanes| &mut lanes[class * LANES..(class + 1) * LANES]);
+                good &= if places.is_some() {
+                    let into = Into { lanes, slopes: &mut made[of] };
+                    recipe.pull(isa, cells, numbers, memory, into)
+                } else {
+                    recipe.add(isa, cells, numbers, memory, Into { lanes, slopes: &mut [] })
+                };
+            }
+            if !good {
+                return false;
+            }
+            let Some(places) = places else { continue };
+            isa.run(
+                #[inline(always)]
+                || softmax.pull::<I>(made),
+            );
+            let place = pixels.start - self.pixels.start..pixels.end - self.pixels.start;
+            for class in 0..classes {
+                let made = &made[class * size..(class + 1) * size];
+                places.put(classes, class, place.clone(), made, add);
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,21 @@
+//! The inner loops, on slices: they know neither axes nor losses.
+//!
+//! A sweep reads cells that lie side by side, makes of each what an activation and one or two terms make
+//! of it, and adds that up in lanes. The formulas are composed at compile time (`point`, `term`), for each
+//! element type and each instruction set (`isa`), so that one loop does all. Elementary functions are our
+//! own, without branches (`real`).
+
+mod isa;
+mod point;
+mod real;
+mod recipe;
+mod softmax;
+mod sweep;
+mod term;
+
+pub(crate) use isa::{Instructions, Isa, Job};
+pub(crate) use real::Real;
+pub(crate) use recipe::{Activated, Formula, Logarithm, Recipe};
+pub(crate) use softmax::Softmax;
+pub(crate) use sweep::{Cells, Into, LANES, Memory, Numbers, PART, part};
+pub(crate) use term::MOST_SUMS;
