@@ -48,7 +48,8 @@ class Layout:
 
 def check(cell, what, found, expected):
     if not abs(found - expected) <= TOLERANCE * abs(expected):
-        sys.exit(f"{cell}: {what} {found}, expected {expected} within {TOLERANCE}, relative")
+        name = " ".join(cell[key] for key in ("workload", "mode", "layout", "engine"))
+        sys.exit(f"{name}: {what} {found}, expected {expected} within {TOLERANCE}, relative")
 
 
 def timed(cell, call, expected, direction):

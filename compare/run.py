@@ -29,10 +29,10 @@ class Worker:
 
     def __init__(self, name, command, threads):
         self.name = name
-        # What limits every engine alike is on how many processors the process may run: JAX and
-        # TensorFlow size the pools of their compiled code by it and heed no other setting (the flag
-        # --xla_cpu_multi_thread_eigen leaves parallel fusions as they are), torch and rayon take it as
-        # their default. Rayon and candle read the variable, too; torch is told its number.
+        # What limits every engine alike is on how many processors the process may run. JAX sizes the
+        # pool of its compiled code by it, and the flags that are quoted for that, such as
+        # --xla_cpu_multi_thread_eigen=false, change nothing. TensorFlow is told its number, but runs
+        # most of its compiled code on one thread. Torch is told, rayon and candle read the variable.
         processors = sorted(os.sched_getaffinity(0))[:threads]
         if len(processors) < threads:
             sys.exit(f"{threads} threads need as many processors")
@@ -86,7 +86,7 @@ def groups(workers, only):
             if not only or cell["workload"] in only:
                 key = cell["workload"], cell["mode"], cell["layout"]
                 found.setdefault(key, []).append((worker, index))
-    return sorted(found.items())
+    return list(found.items())
 
 
 def run(threads, options, progress, out):

@@ -69,8 +69,9 @@ def main():
     title = ["workload", "mode", "threads", f"{OURS} ms", "fastest peer ms", "ratio to it", *FAMILIES]
     print("| " + " | ".join(title) + " |")
     print("|---|---|" + "--:|" * (len(title) - 2))
-    for key, group in times.items():
-        print("| " + " | ".join(line(key, group)) + " |")
+    workloads = list(dict.fromkeys(workload for workload, _, _ in times))
+    for key in sorted(times, key=lambda k: (workloads.index(k[0]), k[1] != "value", k[2])):
+        print("| " + " | ".join(line(key, times[key])) + " |")
     print("\n" + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".")
     if factors := noise(times):
         typical, largest = factors

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array3, Array4, Axis};
+use ndarray::{Array3, Array4, ArrayView1, Axis};
 use ndarray_npy::{WriteNpyError, write_npy};
 
 /// The classes of every batch.
@@ -129,7 +129,7 @@ impl Data {
         &'a self,
         array: &'a Array4<f32>,
     ) -> impl Iterator<Item = impl Iterator<Item = (Pixel, Pixel, usize)> + 'a> + 'a {
-        let wide = |lane: ndarray::ArrayView1<'_, f32>| -> Pixel {
+        let wide = |lane: ArrayView1<'_, f32>| -> Pixel {
             std::array::from_fn(|class| f64::from(lane[class]))
         };
         let images = array.outer_iter().zip(self.direction.outer_iter());
