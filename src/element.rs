@@ -70,6 +70,8 @@ pub struct Bce {
     pub(crate) log_floor: Option<f64>,
     pub(crate) positive: Option<Vec<f64>>,
     pub(crate) smoothing: Option<Smoothing>,
+    /// Whether the term of 1 - p is there; without it, this is the cross-entropy over classes.
+    pub(crate) negative: bool,
 }
 
 impl Bce {
@@ -82,6 +84,7 @@ impl Bce {
             log_floor: None,
             positive: None,
             smoothing: None,
+            negative: true,
         }
     }
 
@@ -202,7 +205,8 @@ pub trait ElementFormula: Send + Sync + 'static {
 }
 
 /// The words that the text language has for sources and ratios.
-const TAKEN: [&str; 7] = ["bce", "squared", "absolute", "overlap", "dice", "jaccard", "tversky"];
+const TAKEN: [&str; 8] =
+    ["bce", "cross_entropy", "squared", "absolute", "overlap", "dice", "jaccard", "tversky"];
 
 /// Refuses a name for a formula of the user's own that would read as something else.
 pub(crate) fn check_own_name(name: &str) -> Result<()> {
@@ -319,7 +323,8 @@ impl fmt::Display for Element {
                 .into_iter()
                 .flatten()
                 .collect();
-                call(f, "bce", bce.activation, &options)
+                let name = if bce.negative { "bce" } else { "cross_entropy" };
+                call(f, name, bce.activation, &options)
             }
             Self::Squared(activation) => write!(f, "squared({activation})"),
             Self::Absolute(activation) => write!(f, "absolute({activation})"),

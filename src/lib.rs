@@ -48,7 +48,7 @@
 //! The aggregates are constructors of [`Reduction`] ([`sum`], [`mean`], [`max`], [`min`], [`power`],
 //! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
 //! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky)), the sources
-//! functions ([`bce`], [`squared`], [`absolute`], [`element()`], [`overlap`]). The grammar of the texts is
+//! functions ([`bce`], [`cross_entropy()`], [`squared`], [`absolute`], [`element()`], [`overlap`]). The grammar of the texts is
 //! in [`text`].
 //!
 //! # Two engines
@@ -98,7 +98,7 @@
 //! - A loss in which an aggregate that is no sum or mean needs a number for the whole batch, or goes
 //!   over images before pixels, reads all cells at once and has no [`State`]; so does one with a
 //!   `balance` over images.
-//! - Cross-entropy, focal and Lovász losses, and presets by the names of the frameworks.
+//! - Focal and Lovász losses, and presets by the names of the frameworks.
 
 mod axis;
 mod batch;
@@ -128,7 +128,7 @@ pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepRe
 pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;
-pub use loss::{Loss, Map, absolute, bce, element, squared};
+pub use loss::{Loss, Map, absolute, bce, cross_entropy, element, squared};
 pub use outputs::{AnyBatch, Head, HeadReport, Outputs, OutputsReport, OutputsState};
 pub use reduction::{
     Aggregate, Empty, Over, Reduction, Step, Steps, logmeanexp, max, mean, min, power, quantile,

@@ -26,7 +26,19 @@
 //!
 //! where xᵢ is an element with all its weights and divided by its divisors. The divisors here are whole or
 //! half numbers of cells, which f64 sums exactly; where weights are not, a divisor is off by γ(k) itself and 2 k
-//! stands in the place of k. A value in f32 is rounded once more, to f32. If the sums inside a block are
+//! stands in the place of k. A value in f32 is rounded once more, to f32.
+//!
+//! Losses whose weights are the same for all pixels are summed in the element type F of the prediction first:
+//! sixteen cells of a class, a row apart, before the sum moves on to f64. With u = 2^-24 for f32 an element is
+//! off by at most 4 u in its exponential, 3 u in a quotient and 4 u in a logarithm, by 2 u for each of the
+//! sixteen factors of the product of which one logarithm is taken, and by a few u of its own arithmetic; and
+//! the sum of sixteen by 15 u. That is less than 64 u together, so that
+//!
+//! ```text
+//! |found - exact| <= (γ(k) + 64 u) Σ |xᵢ| + n 2^-149
+//! ```
+//!
+//! where the last term is for the n elements that f32 cannot hold because they are too small. If the sums inside a block are
 //! ever made in another way, the bound holds as long as no number passes through more than 256 roundings
 //! there, which no tree of additions of 256 numbers makes it do.
 //!
@@ -116,6 +128,9 @@ fn bound(steps: usize, weights: usize) -> f64 {
     k * u / (1.0 - k * u)
 }
 
+/// How far cells in f32 may be off.
+const SINGLE: f64 = 64.0 / (1 << 24) as f64;
+
 /// The value in f64, before it is rounded to the f32 of the prediction.
 fn value(loss: &Loss, prediction: ArrayView4<'_, f32>, target: ArrayView4<'_, u8>) -> f64 {
     let batch = Batch::new(Layout::NHWC, prediction, target).expect("a batch");
@@ -137,7 +152,7 @@ const ORDERS: [(&str, usize); 4] = [
 ];
 
 /// Every order, plain and weighted by class, of the loss of an element.
-fn holds(source: &dyn Fn() -> Loss, x: fn(f32) -> f64) {
+fn holds(source: &dyn Fn() -> Loss, x: fn(f32) -> f64, single: f64) {
     let cells = MIXED.len() as f64;
     let sums = sums(x);
     let plain = weighted(&sums, [1.0; CLASSES]);
@@ -145,7 +160,7 @@ fn holds(source: &dyn Fn() -> Loss, x: fn(f32) -> f64) {
     for (order, steps) in ORDERS {
         let loss = source().reduce(order.parse::<Reduction>().expect("an order"));
         let divisor = if order.starts_with("sum") { 1.0 } else { cells };
-        let share = share(of(&loss), plain, divisor, bound(steps, 0));
+        let share = share(of(&loss), plain, divisor, single + bound(steps, 0));
         println!("{share:.5} of the bound: {loss}");
         assert!(share <= 1.0, "{loss}: {share} times the bound");
     }
@@ -154,7 +169,7 @@ fn holds(source: &dyn Fn() -> Loss, x: fn(f32) -> f64) {
         .weigh(lossfold::Weight::class(weights))
         .reduce("mean(all)".parse::<Reduction>().expect("an order"));
     let divisor = weights.iter().sum::<f64>() * cells / CLASSES as f64;
-    let share = share(of(&loss), weighted(&sums, weights), divisor, bound(1, 1));
+    let share = share(of(&loss), weighted(&sums, weights), divisor, single + bound(1, 1));
     println!("{share:.5} of the bound: {loss}");
     assert!(share <= 1.0, "{loss}: {share} times the bound");
 }
@@ -162,23 +177,20 @@ fn holds(source: &dyn Fn() -> Loss, x: fn(f32) -> f64) {
 #[test]
 fn absolute_values_keep_the_bound() {
     // All terms are positive, so that the bound is one on the relative error.
-    holds(&|| lossfold::absolute(Activation::Identity), |x| f64::from(x).abs());
+    holds(&|| lossfold::absolute(Activation::Identity), |x| f64::from(x).abs(), SINGLE);
 }
 
 #[test]
 fn numbers_of_both_signs_keep_the_bound() {
-    holds(&|| element("signed", Activation::Identity, Signed), f64::from);
+    holds(&|| element("signed", Activation::Identity, Signed), f64::from, 0.0);
 }
 
 #[test]
 fn a_sum_in_f32_does_not_keep_the_bound() {
     let exact = weighted(&sums(|x| f64::from(x).abs()), [1.0; CLASSES]);
     let naive: f32 = MIXED.iter().map(|x| x.abs()).sum();
-    let of_f32 = share(f64::from(naive), exact, 1.0, bound(1, 0));
-    // Not because of its last rounding, which a value in f32 has, too.
-    let (sum, _) = exact;
-    assert!((f64::from(naive) - sum).abs() > 100.0 * sum * f64::from(f32::EPSILON));
-    assert!(of_f32 > 1e6, "{of_f32} times the bound");
+    let of_f32 = share(f64::from(naive), exact, 1.0, SINGLE + bound(1, 0));
+    assert!(of_f32 > 10.0, "{of_f32} times the bound");
 }
 
 /// A 1 and then numbers that a running sum in f64, once at 1, does not take in.
@@ -197,8 +209,8 @@ fn a_running_sum_in_f64_does_not_keep_the_bound_and_the_engine_does() {
     assert!(of_naive > 1000.0, "{of_naive} times the bound");
     let loss: Loss = "absolute(identity) > sum(all)".parse().expect("a loss");
     let found = value(&loss, dust.view(), TARGET.view());
-    let of_engine = share(found, (exact, exact), 1.0, bound(1, 0));
-    assert!(of_engine <= 1.0, "{of_engine} times the bound");
+    // Sixteen of a class at a time move on to f64, where these are whole numbers of last places.
+    assert_eq!(found, exact - 15.0 * 2.0_f64.powi(-54));
 }
 
 #[test]
@@ -233,15 +245,17 @@ fn what_confident_pixels_lose_adds_up() {
     for logit in [27.631_021_f32, 50.0, 100.0, 700.0] {
         let expected = pixels as f64 * of(logit);
         let found = confident(logit, pixels, &[]);
-        assert!((found / expected - 1.0).abs() < bound(1, 0), "{logit}: {found}, not {expected}");
+        let allowed = SINGLE * expected + pixels as f64 * 2.0_f64.powi(-149);
+        assert!((found - expected).abs() < allowed, "{logit}: {found}, not {expected}");
     }
     assert!((of(27.631_021) / 1e-12 - 1.0).abs() < 1e-6);
     // Beside one pixel that is wrong, too.
     let wrong = of(-27.631_021);
     let expected = wrong + (pixels - 1) as f64 * of(27.631_021);
     let found = confident(27.631_021, pixels, &[-27.631_021]);
-    assert!((found / expected - 1.0).abs() < bound(1, 0), "{found}, not {expected}");
-    assert!(expected - wrong > 1000.0 * bound(1, 0) * expected, "what the others lose is seen");
+    // What the others lose is seen.
+    let lost = expected - wrong;
+    assert!((found - expected).abs() < 1e-3 * lost, "{found}, not {expected}");
     // A probability in f32 is 1 there, and its logarithm 0.
     let probability = 1.0 / (1.0 + (-27.631_021_f32).exp());
     assert_eq!(-probability.ln(), 0.0);

@@ -42,17 +42,22 @@ proptest! {
     #![proptest_config(config(256))]
 
     #[test]
-    fn single_precision_differs_by_the_last_rounding_only(case in case()) {
+    fn single_precision_differs_by_rounding_only(case in case()) {
         let narrow = case.predicted().mapv(f32::narrow);
         let wide = narrow.mapv(f64::from);
         let in_f32 = case.with_batch(&narrow, |batch| case.loss().value_and_gradient(batch));
         let in_f64 = case.with_batch(&wide, |batch| case.loss().value_and_gradient(batch));
         match (in_f32, in_f64) {
             (Ok((value, gradient)), Ok((wide_value, wide_gradient))) => {
-                prop_assert_eq!(value.to_bits(), f32::narrow(wide_value).to_bits());
-                let bits = |x: f32| x.to_bits();
-                let expected = wide_gradient.mapv(f32::narrow).mapv(bits);
-                prop_assert_eq!(gradient.mapv(bits), expected);
+                // 64 units of 2^-24 of what is added, which is of the order of 1.
+                let near = |found: f32, wide: f64| {
+                    let (found, size) = (f64::from(found), wide.abs().max(1.0));
+                    found == wide || found.is_nan() && wide.is_nan() || (found - wide).abs() <= 4e-6 * size
+                };
+                prop_assert!(near(value, wide_value), "{} is not {}", value, wide_value);
+                for (&found, &wide) in gradient.iter().zip(&wide_gradient) {
+                    prop_assert!(near(found, wide), "{} is not {}", found, wide);
+                }
             }
             (in_f32, in_f64) => prop_assert_eq!(in_f32.map(drop), in_f64.map(drop)),
         }

@@ -13,7 +13,7 @@ use crate::reduction::{Aggregate, Step};
 
 use super::data::Data;
 use super::grid::{Grid, pairwise};
-use super::observe::{Kept, block, blocks};
+use super::observe::{Kept, Pass, block, blocks};
 use super::plan::{Plan, Spot};
 use super::pull::Sink;
 use super::seen::Seen;
@@ -112,6 +112,9 @@ impl Account {
             let of = if parts { |x| x } else { f64::abs };
             let image = |image: usize| -> Result<(Vec<f64>, f64, f64)> {
                 let of_image = pass.pull_image(image, &sink.given, &matched, parts)?;
+                if let Some(of_digest) = digested(&pass, image, &of_image)? {
+                    return Ok(of_digest);
+                }
                 let pixels = data.extents.pixel;
                 let mut sums = vec![Vec::new(); data.extents.class];
                 let (mut constants, mut remainders) =
@@ -148,6 +151,34 @@ impl Account {
         let (constant, remainder) = (pairwise(&constant), pairwise(&remainder));
         Ok(Self { value, nodes: Vec::new(), parts, slopes, constant, remainder })
     }
+}
+
+/// What the cells of an image add to the value or, where no parts are asked for, the sums of the sizes of
+/// its gradient, per class; then what constants add, and what stems from no cell. None where the sums of the
+/// leaves do not tell.
+fn digested(
+    pass: &Pass<'_, '_>,
+    image: usize,
+    of_image: &Sink,
+) -> Result<Option<(Vec<f64>, f64, f64)>> {
+    if of_image.cells.is_some() {
+        return Ok(None);
+    }
+    if !of_image.parts {
+        let slopes = pass.pull_leaves(image, of_image)?;
+        let sums = slopes.and_then(|slopes| pass.slope_sums(image, &slopes));
+        return Ok(sums.map(|sums| (sums, 0.0, 0.0)));
+    }
+    // One pixel stands for the mean of all.
+    let pixels = pass.data.extents.pixel as f64;
+    let of_pixel = |sink: Sink| {
+        let classes = 0..pass.data.extents.class;
+        let of_class = |class| sink.cells.as_ref().map_or(0.0, |cells| cells.at(class, 0, 0));
+        let sums = classes.map(|class| pixels * of_class(class)).collect();
+        let constant = of_image.constant + pixels * sink.constant;
+        (sums, constant, of_image.remainder + pixels * sink.remainder)
+    };
+    Ok(pass.pull_digest(image, of_image)?.map(of_pixel))
 }
 
 fn row_sum(cells: &Grid, class: usize, image: usize, of: fn(f64) -> f64) -> f64 {

@@ -1,6 +1,7 @@
 //! Activations on a window of cells, and the way back from slopes to the prediction.
 
 use crate::element::Activation;
+use crate::kernel::Function;
 
 use super::grid::{Grid, Shape, product};
 
@@ -52,15 +53,17 @@ impl Activated {
         logarithms: bool,
     ) -> Self {
         let q = p.clone().map(|p| 1.0 - p);
-        let logarithms =
-            logarithms.then(|| (p.clone().map(f64::ln), p.clone().map(|p| (-p).ln_1p())));
+        let logarithms = logarithms.then(|| {
+            let q = p.clone().map(|p| -p);
+            (p.clone().each(Function::Ln), q.each(Function::Ln1p))
+        });
         Self { activation, p, q, logarithms, totals, others: None }
     }
 
     fn sigmoid(x: &Grid, logarithms: bool) -> Self {
         let (mut p, mut q) = (Grid::zeros(x.shape), Grid::zeros(x.shape));
         // e^-|x| first, and then all that is made of it.
-        let z = x.clone().map(|x| (-x.abs()).exp());
+        let z = x.clone().each(Function::ExpOfMinusAbs);
         for (cell, (&x, &z)) in x.cells.iter().zip(&z.cells).enumerate() {
             let large = 1.0 / (1.0 + z);
             let small = z * large;
@@ -68,9 +71,9 @@ impl Activated {
         }
         let logarithms = logarithms.then(|| {
             let (mut ln_p, mut ln_q) = (x.clone(), x.clone());
-            let cells = ln_p.cells.iter_mut().zip(&mut ln_q.cells).zip(&z.cells);
-            for ((ln_p, ln_q), z) in cells {
-                let rest = z.ln_1p();
+            let rest = z.each(Function::Ln1pUnit);
+            let cells = ln_p.cells.iter_mut().zip(&mut ln_q.cells).zip(&rest.cells);
+            for ((ln_p, ln_q), rest) in cells {
                 (*ln_p, *ln_q) = (ln_p.min(0.0) - rest, (-*ln_q).min(0.0) - rest);
             }
             (ln_p, ln_q)

@@ -51,13 +51,12 @@ impl Pass<'_, '_> {
         Ok(sink)
     }
 
-    /// What came back to the numbers of the leaves of an image, where its cuts are made of these. None if one is not finite, for then its cells are looked at one by one.
-    pub(super) fn pull_leaves(&self, image: usize, of_image: &Sink) -> Result<Option<Slopes>> {
-        let (Some(window), Some(leaves)) = (self.digested(image, Mode::READ), &self.leaves) else {
-            return Ok(None);
-        };
-        let classes = self.data.extents.class;
-        let mut sink = Sink::new(false, window.shape(Axes::ALL, classes), 0);
+    /// What came back to the leaves of an image, where its cuts are made of these: as if its pixels were
+    /// one.
+    pub(super) fn pull_digest(&self, image: usize, of_image: &Sink) -> Result<Option<Sink>> {
+        let Some(window) = self.digested(image, Mode::READ) else { return Ok(None) };
+        let shape = window.shape(Axes::ALL, self.data.extents.class);
+        let mut sink = Sink::new(of_image.parts, shape, 0);
         let live = &self.images[image].live;
         for ((spot, live), back) in self.plan.cut_spots().iter().zip(live).zip(&of_image.given) {
             if let Some(back) = back {
@@ -65,6 +64,16 @@ impl Pass<'_, '_> {
                 sums.pull_part(spot, back, None, &mut sink);
             }
         }
+        Ok(Some(sink))
+    }
+
+    /// What came back to the numbers of the leaves of an image. None if one is not finite, for then its
+    /// cells are looked at one by one.
+    pub(super) fn pull_leaves(&self, image: usize, of_image: &Sink) -> Result<Option<Slopes>> {
+        let (Some(sink), Some(leaves)) = (self.pull_digest(image, of_image)?, &self.leaves) else {
+            return Ok(None);
+        };
+        let classes = self.data.extents.class;
         let mut slopes = vec![vec![[0.0; MOST_SUMS]; classes]; leaves.recipes.len()];
         for (id, numbers) in &sink.leaves {
             let Some(leaf) = leaves.of_spot(*id) else { continue };

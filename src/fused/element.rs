@@ -79,7 +79,9 @@ fn cross_entropy(
     for (class, image) in shape.rows() {
         let weight = positive[if positive.len() == 1 { 0 } else { class }];
         a.row_mut(class, image).iter_mut().for_each(|t| *t = weight * (line.0 * *t + line.1));
-        b.row_mut(class, image).iter_mut().for_each(|t| *t = 1.0 - (line.0 * *t + line.1));
+        b.row_mut(class, image).iter_mut().for_each(|t| {
+            *t = if bce.negative { 1.0 - (line.0 * *t + line.1) } else { 0.0 };
+        });
     }
     let term = |factor: f64, logarithm: f64| if factor == 0.0 { 0.0 } else { factor * logarithm };
     let mut value = Grid::zeros(shape);

@@ -1,6 +1,7 @@
 //! Numbers per class, image and pixel, and how they spread over more cells and gather from them.
 
 use crate::axis::{Axes, Axis, Extents};
+use crate::kernel::{self, Function};
 
 use super::buffer;
 
@@ -110,6 +111,12 @@ impl Grid {
 
     pub(super) fn map(mut self, change: impl Fn(f64) -> f64) -> Self {
         self.cells.iter_mut().for_each(|cell| *cell = change(*cell));
+        self
+    }
+
+    /// The same for an elementary function.
+    pub(super) fn each(mut self, function: Function) -> Self {
+        kernel::map(function, &mut self.cells);
         self
     }
 

@@ -70,7 +70,7 @@ impl Leaves {
                     Some(weights) => Some(spread(weights, classes)?),
                     None => None,
                 };
-                (bce.activation, formula(bce, classes, narrow), positive)
+                (bce.activation, formula(bce, classes, narrow)?, positive)
             }
             Node::Element(Element::Squared(activation)) => (*activation, Formula::Squared, None),
             Node::Element(Element::Absolute(activation)) => (*activation, Formula::Absolute, None),
@@ -174,9 +174,9 @@ fn spread(weights: &[f64], classes: usize) -> Option<Vec<f64>> {
     }
 }
 
-fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Formula {
+fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Option<Formula> {
     if *bce == Bce::new(Activation::Sigmoid) {
-        return Formula::PlainBce;
+        return Some(Formula::PlainBce);
     }
     let (scale, shift) = bce.smoothing.map_or((1.0, 0.0), |smoothing| smoothing.line(classes));
     let logarithm = match (bce.log_floor, bce.clip, bce.epsilon) {
@@ -188,7 +188,11 @@ fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Formula {
             Logarithm::Clipped { least, most, epsilon: epsilon.unwrap_or(0.0) }
         }
     };
-    Formula::Bce { scale, shift, logarithm }
+    match (bce.negative, logarithm) {
+        (true, _) => Some(Formula::Bce { scale, shift, logarithm }),
+        (false, Logarithm::Plain) => Some(Formula::CrossEntropy { scale, shift }),
+        (false, _) => None,
+    }
 }
 
 fn overlap_of(region: &Region) -> Option<Formula> {

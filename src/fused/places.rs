@@ -66,6 +66,14 @@ impl<'g, F: Real> Places<'g, F> {
         }
     }
 
+    /// Those of some pixels of all classes, where they lie pixel by pixel.
+    pub(super) fn by_pixel(&mut self, classes: usize, pixels: &Range<usize>) -> Option<&mut [F]> {
+        match self {
+            Self::ByPixel(slice) => slice.get_mut(pixels.start * classes..pixels.end * classes),
+            Self::ByClass(_) => None,
+        }
+    }
+
     /// Puts down a row of pixels of one class, or adds it to what is there.
     pub(super) fn put(
         &mut self,

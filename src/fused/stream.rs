@@ -6,7 +6,7 @@ use std::ops::Range;
 use ndarray::{ArrayView2, Axis as Dim, Dimension, IxDyn};
 
 use crate::batch::{Batch, Dense, Float, ReadRow, Target, View, arranged, lanes};
-use crate::kernel::{Cells, LANES, Real};
+use crate::kernel::{Cells, Isa, LANES, Real, split};
 
 use super::observe::BLOCK;
 
@@ -117,8 +117,9 @@ impl<'b, F: Real> Stream<'b, F> {
     }
 
     /// Shows some pixels of an image, piece by piece. Whether all labels are classes.
-    pub(super) fn pieces(
+    pub(super) fn pieces<I: Isa>(
         &self,
+        isa: I,
         image: usize,
         pixels: Range<usize>,
         tile: &mut Tile<F>,
@@ -160,7 +161,7 @@ impl<'b, F: Real> Stream<'b, F> {
         }
         let first = pixels.start;
         tiles(pixels).all(|pixels| {
-            let good = self.gather(image, pixels.clone(), tile);
+            let good = self.gather(isa, image, pixels.clone(), tile);
             let size = pixels.len();
             for class in 0..classes {
                 let cells = class * size..(class + 1) * size;
@@ -172,7 +173,32 @@ impl<'b, F: Real> Stream<'b, F> {
     }
 
     /// Gathers prediction and target of some pixels, class by class. Whether all labels are classes.
-    pub(super) fn gather(&self, image: usize, pixels: Range<usize>, tile: &mut Tile<F>) -> bool {
+    pub(super) fn gather<I: Isa>(
+        &self,
+        isa: I,
+        image: usize,
+        pixels: Range<usize>,
+        tile: &mut Tile<F>,
+    ) -> bool {
+        let classes = self.classes;
+        let numbers = pixels.start * classes..pixels.end * classes;
+        let split = |view: &View<'b, F, IxDyn>, into: &mut Vec<F>| -> Option<()> {
+            let from = &by_pixel(view, image)?.to_slice()?[numbers.clone()];
+            into.resize(from.len(), F::ZERO);
+            isa.run(
+                #[inline(always)]
+                || split(from, classes, into),
+            );
+            Some(())
+        };
+        if self.order == Order::ByPixel && split(&self.prediction, &mut tile.x).is_some() {
+            if let Truth::Same(target) = &self.target
+                && split(target, &mut tile.t).is_some()
+            {
+                return true;
+            }
+            return self.gather_target(image, pixels, Order::ByClass, tile);
+        }
         tile.x.clear();
         for class in 0..self.classes {
             if let Some(row) = by_class(&self.prediction, class, image, pixels.clone()) {
@@ -215,6 +241,9 @@ impl<'b, F: Real> Stream<'b, F> {
         }
         let mut read = |class: usize, into: &mut Vec<F>| match &self.target {
             Truth::Same(view) => {
+                if let Some(row) = by_class(view, class, image, pixels.clone()) {
+                    return into.extend_from_slice(row);
+                }
                 let row = view.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
                 lanes(&row, pixels.clone(), &mut |lane| into.extend(lane.iter().copied()));
             }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::kernel::{
-    Activated, Cells, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real, Softmax, part,
+    Activated, Cells, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real, Softmax, join,
+    part,
 };
 
 use super::digest::Digest;
@@ -137,7 +138,7 @@ impl<F: Real> Sweeping<'_, '_, F> {
         let recipe = recipe.recipe;
         let Scratch { tile, memory, lanes, slopes: made, .. } = scratch;
         let mut good = true;
-        let labels = self.stream.pieces(self.image, self.pixels.clone(), tile, &mut |piece| {
+        let labels = self.stream.pieces(isa, self.image, self.pixels.clone(), tile, &mut |piece| {
             let classes = piece.classes;
             let numbers = if numbers.len() == 1 { &numbers[0] } else { &numbers[classes.start] };
             let lanes = lanes
@@ -177,7 +178,7 @@ impl<F: Real> Sweeping<'_, '_, F> {
         for pixels in tiles(self.pixels.clone()) {
             let size = pixels.len();
             softmax.resize(classes, size);
-            let labels = self.stream.gather(self.image, pixels.clone(), tile);
+            let labels = self.stream.gather(isa, self.image, pixels.clone(), tile);
             let finite = isa.run(
                 #[inline(always)]
                 || softmax.fill::<I>(&tile.x),
@@ -213,6 +214,13 @@ impl<F: Real> Sweeping<'_, '_, F> {
                 || softmax.pull::<I>(made),
             );
             let place = pixels.start - self.pixels.start..pixels.end - self.pixels.start;
+            if let (Some(places), false) = (places.by_pixel(classes, &place), add) {
+                isa.run(
+                    #[inline(always)]
+                    || join(made, classes, places),
+                );
+                continue;
+            }
             for class in 0..classes {
                 let made = &made[class * size..(class + 1) * size];
                 places.put(classes, class, place.clone(), made, add);

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Instructions, Real};
 
 use super::data::Data;
-use super::digest::{Digest, chunk};
+use super::digest::{Digest, chunk, chunks};
 use super::leaf::Leaves;
 use super::observe::{BLOCK, CHUNK, Mode, Pass, block, blocks};
 use super::places::Places;
@@ -239,6 +239,53 @@ impl<F: Real> Stream<'_, F> {
             }
         }
         digests
+    }
+}
+
+impl Pass<'_, '_> {
+    /// The sums of the sizes of the gradient over an image, per class.
+    pub(super) fn slope_sums(&self, image: usize, slopes: &Slopes) -> Option<Vec<f64>> {
+        let leaves = self.leaves.as_ref()?;
+        let pixels = self.data.extents.pixel;
+        let of_chunk = |number| match &self.data.stream {
+            AnyStream::F32(stream) => {
+                Some(stream.slope_sums(leaves, slopes, image, chunk(number, pixels)))
+            }
+            AnyStream::F64(stream) => {
+                Some(stream.slope_sums(leaves, slopes, image, chunk(number, pixels)))
+            }
+            AnyStream::None => None,
+        };
+        let parts = (0..chunks(pixels)).map(of_chunk).collect::<Option<Vec<_>>>()?;
+        let class = |class: usize| parts.iter().map(|part| part[class]).sum();
+        Some((0..self.data.extents.class).map(class).collect())
+    }
+}
+
+impl<F: Real> Stream<'_, F> {
+    fn slope_sums(
+        &self,
+        leaves: &Leaves,
+        slopes: &Slopes,
+        image: usize,
+        pixels: Range<usize>,
+    ) -> Vec<f64> {
+        let (order, classes, size) = (self.order, self.classes, pixels.len());
+        let mut buffer = Vec::new();
+        Instructions::chosen().run(Sweeping {
+            stream: self,
+            leaves,
+            numbers: &self.numbers(leaves, Some(slopes)),
+            image,
+            pixels,
+            places: Some(Places::in_buffer(&mut buffer, order, classes, size)),
+        });
+        let (first, step) = if order == Order::ByPixel { (1, classes) } else { (size, 1) };
+        let of_class = |class: usize| {
+            let cells = (0..size).map(|pixel| buffer[class * first + pixel * step]);
+            cells.map(|slope| slope.to_f64().abs()).sum()
+        };
+        (0..classes).map(of_class).collect()
     }
 }
 

@@ -6,16 +6,20 @@
 //! own, without branches (`real`).
 
 mod isa;
+mod map;
 mod point;
 mod real;
 mod recipe;
 mod softmax;
 mod sweep;
 mod term;
+mod transpose;
 
 pub(crate) use isa::{Instructions, Isa, Job};
+pub(crate) use map::{Function, map};
 pub(crate) use real::Real;
 pub(crate) use recipe::{Activated, Formula, Logarithm, Recipe};
 pub(crate) use softmax::Softmax;
 pub(crate) use sweep::{Cells, Into, LANES, Memory, Numbers, PART, part};
 pub(crate) use term::MOST_SUMS;
+pub(crate) use transpose::{join, split};

@@ -15,6 +15,7 @@ pub(crate) struct Softmax<F> {
     leading: Vec<F>,
     others: Vec<F>,
     log: Vec<F>,
+    inverse: Vec<F>,
 }
 
 impl<F: Real> Softmax<F> {
@@ -29,6 +30,7 @@ impl<F: Real> Softmax<F> {
             leading: none(),
             others: none(),
             log: none(),
+            inverse: none(),
         }
     }
 
@@ -38,7 +40,8 @@ impl<F: Real> Softmax<F> {
         for cells in [&mut self.p, &mut self.q, &mut self.cost] {
             cells.resize(classes * pixels, F::ZERO);
         }
-        for row in [&mut self.largest, &mut self.leading, &mut self.others, &mut self.log] {
+        let Self { largest, leading, others, log, inverse, .. } = self;
+        for row in [largest, leading, others, log, inverse] {
             row.resize(pixels, F::ZERO);
         }
     }
@@ -46,7 +49,7 @@ impl<F: Real> Softmax<F> {
     /// Fills p, 1 - p and -ln p. Whether all logits are finite.
     #[inline(always)]
     pub(crate) fn fill<I: Isa>(&mut self, x: &[F]) -> bool {
-        let Self { pixels, p, q, cost, largest, leading, others, log } = self;
+        let Self { pixels, p, q, cost, largest, leading, others, log, inverse } = self;
         let size = *pixels;
         if x.is_empty() {
             return true;
@@ -81,21 +84,22 @@ impl<F: Real> Softmax<F> {
             }
             class = class + F::ONE;
         }
-        for (log, &others) in log.iter_mut().zip(&*others) {
-            *log = others.ln_1p::<I>();
+        for ((log, inverse), &others) in log.iter_mut().zip(inverse.iter_mut()).zip(&*others) {
+            (*log, *inverse) = (others.ln_1p::<I>(), F::ONE / (F::ONE + others));
         }
         let mut class = F::ZERO;
         let rows = p.chunks_exact_mut(size).zip(q.chunks_exact_mut(size));
         for ((p, q), (cost, x)) in rows.zip(cost.chunks_exact_mut(size).zip(x.chunks_exact(size))) {
-            let places = others.iter().zip(&*leading).zip(largest.iter().zip(&*log));
-            let cells = p.iter_mut().zip(q.iter_mut()).zip(cost.iter_mut().zip(x));
-            for (((&others, &leading), (&largest, &log)), ((p, q), (cost, &x))) in places.zip(cells)
+            let places = others.iter().zip(&*leading).zip(&*inverse);
+            for (((&others, &leading), &inverse), (p, q)) in
+                places.zip(p.iter_mut().zip(q.iter_mut()))
             {
-                let leads = leading == class;
-                let under = F::ONE + others;
-                let rest = F::select(leads, others, F::ONE + (others - *p));
-                (*p, *q) = (*p / under, rest / under);
-                *cost = F::select(leads, log, (largest - x) + log);
+                let rest = F::select(leading == class, others, F::ONE + (others - *p));
+                (*p, *q) = (*p * inverse, rest * inverse);
+            }
+            let places = leading.iter().zip(largest.iter().zip(&*log));
+            for ((&leading, (&largest, &log)), (cost, &x)) in places.zip(cost.iter_mut().zip(x)) {
+                *cost = F::select(leading == class, log, (largest - x) + log);
             }
             class = class + F::ONE;
         }

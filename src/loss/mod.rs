@@ -90,7 +90,28 @@ pub enum Map {
 /// # Ok::<(), lossfold::Error>(())
 /// ```
 pub fn bce(options: impl Into<Bce>) -> Loss {
-    Loss::new(Node::Element(Element::Bce(options.into())))
+    Loss::new(Node::Element(Element::Bce(Bce { negative: true, ..options.into() })))
+}
+
+/// The term of a class in the cross-entropy over classes: -w t ln p, with the options of [`Bce`], of which
+/// it is the positive term alone. Its sum over class is the cross-entropy of a pixel; w are class weights.
+///
+/// ```
+/// use lossfold::Axis::{Class, Image, Pixel};
+/// use lossfold::{Activation, Batch, Labels, Layout, cross_entropy, mean, sum};
+/// use ndarray::array;
+///
+/// let (logits, labels) = (array![[[0.0, 3_f64.ln()]], [[0.0, 0.0]]], array![[1_u8], [0]]);
+/// let loss = cross_entropy(Activation::Softmax).reduce(sum(Class).then(mean([Pixel, Image])));
+/// assert_eq!(loss.to_string(), "cross_entropy(softmax) > sum(class) > mean(pixel, image)");
+///
+/// let batch = Batch::new("NLC".parse()?, &logits, Labels::new(&labels))?;
+/// let expected = ((4.0 / 3.0_f64).ln() + 2_f64.ln()) / 2.0; // p = 3/4 and 1/2
+/// assert!((loss.value(&batch)? - expected).abs() < 1e-15);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn cross_entropy(options: impl Into<Bce>) -> Loss {
+    Loss::new(Node::Element(Element::Bce(Bce { negative: false, ..options.into() })))
 }
 
 /// The squared error of every cell: (p - t)².

@@ -34,7 +34,8 @@ pub(super) fn evaluate(
                     let (a, b) = smoothing.line(data.extents.class);
                     a * t + b
                 });
-                binary_cross_entropy(bce, data.narrow, (positive * t, 1.0 - t), (p, ln_p, ln_q))
+                let negative = if bce.negative { 1.0 - t } else { 0.0 };
+                binary_cross_entropy(bce, data.narrow, (positive * t, negative), (p, ln_p, ln_q))
             }
             Element::Squared(_) => {
                 let error = activated.error(cell, t);

@@ -9,7 +9,7 @@ use super::reduction::{AGGREGATES, step};
 use super::weight::weight;
 use crate::element::Activation;
 use crate::error::{Error, Result};
-use crate::loss::{Loss, MOST_DEPTH, Map, Node, absolute, bce, squared};
+use crate::loss::{Loss, MOST_DEPTH, Map, Node, absolute, bce, cross_entropy, squared};
 use crate::reduction::Reduction;
 use crate::region::{Overlap, overlap};
 
@@ -133,9 +133,9 @@ enum Head {
 
 fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     let at = cursor.at();
-    let expected = "a source (bce, squared, absolute, overlap)";
+    let expected = "a source (bce, cross_entropy, squared, absolute, overlap)";
     let name = cursor.word(format!("{expected} or `(`"))?;
-    if !["bce", "squared", "absolute", "overlap"].contains(&name) {
+    if !["bce", "cross_entropy", "squared", "absolute", "overlap"].contains(&name) {
         let hint = if AGGREGATES.contains(&name) || RATIOS.contains(&name) {
             "; a step comes after a source and `>`"
         } else {
@@ -148,6 +148,7 @@ fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     let activation = cursor.one_of("what the prediction is", &words)?;
     let loss = match name {
         "bce" => bce(bce_options(cursor, activation)?),
+        "cross_entropy" => cross_entropy(bce_options(cursor, activation)?),
         "squared" => {
             cursor.options(&[], |_, _| Ok(()))?;
             squared(activation)

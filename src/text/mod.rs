@@ -6,7 +6,7 @@
 //! term      = number | [ number "*" ] operand [ "/" operand ]
 //! operand   = "(" sum ")" [ steps ] | source [ steps ]
 //! steps     = { ">" step }
-//! source    = "bce" "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
+//! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
 //!           | "absolute" "(" activation ")" | "overlap" "(" activation ")"
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
 //!           | "map" "(" function ")" | "select" "(" "[" classes "]" ")"

@@ -2,7 +2,7 @@
 
 use lossfold::{
     Batch, Bce, ElementFormula, Float, Labels, Loss, RatioFormula, Sums, Weight, absolute, bce,
-    element, overlap, squared,
+    cross_entropy, element, overlap, squared,
 };
 use ndarray::{Array, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1, IxDyn, Slice};
 
@@ -49,7 +49,7 @@ impl RatioFormula for Missed {
 
 impl Source {
     fn loss(&self) -> Loss {
-        let Element::Bce { logs, positive, smoothing } = &self.formula else {
+        let Element::Bce { logs, positive, smoothing, negative } = &self.formula else {
             return match self.formula {
                 Element::Squared => squared(self.activation),
                 Element::Absolute => absolute(self.activation),
@@ -70,7 +70,7 @@ impl Source {
         if let Some(smoothing) = smoothing {
             options = options.smoothing(*smoothing);
         }
-        bce(options)
+        if *negative { bce(options) } else { cross_entropy(options) }
     }
 }
 

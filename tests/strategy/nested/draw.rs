@@ -137,8 +137,14 @@ fn bce() -> impl Strategy<Value = Element> {
         amount().prop_map(Smoothing::Classes),
         amount().prop_map(Smoothing::Flip),
     ];
-    (logs, positive, option::weighted(0.25, smoothing))
-        .prop_map(|(logs, positive, smoothing)| Element::Bce { logs, positive, smoothing })
+    (logs, positive, option::weighted(0.25, smoothing), prop::bool::weighted(0.75)).prop_map(
+        |(logs, positive, smoothing, negative)| Element::Bce {
+            logs,
+            positive,
+            smoothing,
+            negative,
+        },
+    )
 }
 
 fn activation() -> impl Strategy<Value = Activation> {

@@ -68,6 +68,8 @@ pub enum Element {
         /// A number for all, or one for each of the most classes.
         positive: Option<Vec<f64>>,
         smoothing: Option<Smoothing>,
+        /// Whether the term of 1 - p is there.
+        negative: bool,
     },
     Squared,
     Absolute,
