@@ -65,26 +65,37 @@
 //!
 //! # Accuracy and bits
 //!
-//! Sums run in f64 whatever the element type; the value and each derivative are rounded to it once, at
-//! the end. For a sum or mean of elements xᵢ, weighted and divided, over C classes and images of P pixels, by s
-//! steps and w weights,
+//! Cells are computed in the element type F of the prediction, and what is summed of them moves on to f64 after
+//! sixteen of a class at the latest. For a sum or mean of elements xᵢ, weighted and divided, over C classes and
+//! images of P pixels, n cells in all, by s steps and w weights,
 //!
 //! ```text
-//! |found - exact| <= γ(k) Σ |xᵢ|,   γ(k) = k u / (1 - k u),   u = 2^-53,
-//! k = 256 + 4 + ⌈log2⌈P / 4096⌉⌉ + C + s + w
+//! |found - exact| <= (γ(k) + 64 u_F) Σ |xᵢ| + n e_F,   γ(k) = k u / (1 - k u),   u = 2^-53,
+//! k = 256 + 4 + ⌈log2⌈P / 4096⌉⌉ + C + s + w,   u_f32 = 2^-24,   u_f64 = 2^-53,
+//! e_f32 = 2^-149,   e_f64 = 2^-1074
 //! ```
 //!
-//! before that last rounding, and with 2 k in the place of k where a mean divides by a sum of weights that
-//! f64 does not hold exactly. For 2^24 cells that is a relative error of about 1e-13 for values of one sign,
-//! where a sum in f32 has lost the third digit. The number of images does not occur: they are summed exactly.
+//! before the value is rounded to F, and with 2 k in the place of k where a mean divides by a sum of weights
+//! that f64 does not hold exactly. So a value in f32 is good to 4e-6 of what is added up, and usually to 1e-7,
+//! for any number of cells, where a sum in f32 has lost the third digit after 2^24; one in f64 to about 1e-13.
+//! The number of images does not occur: they are summed exactly. Losses with weights that differ between pixels,
+//! or with steps that are no sums below the one that ends the pixels, compute cells in f64 whatever F is.
 //!
-//! The bits of a value and of its gradient depend on the cells and the loss alone. They are the same
+//! Exponentials, logarithms and quotients are within 2 units of the last place, and logarithms of 1 - p are
+//! taken from what p lacks to 1: what confident predictions lose adds up.
+//!
+//! The bits of a value and of its gradient depend on the cells, their element type and the loss alone. They
+//! are the same
 //!
 //! - on any number of threads;
 //! - in any layout and behind any strides;
-//! - whether the images come at once or in parts, however a [`State`] observes and merges these.
+//! - whether the images come at once or in parts, however a [`State`] observes and merges these;
+//! - with any instructions that have a fused multiply-add: AVX2, AVX-512, NEON.
 //!
-//! Another version of this crate, or a processor with other elementary functions, may give other bits.
+//! Another version of this crate, a processor without fused multiply-add, or a platform with another `powf` or
+//! `exp` in losses that need these, may give other bits. The environment variable `LOSSFOLD_INSTRUCTIONS`
+//! (`baseline`, `neon`, `avx2`, `avx512`) names the instructions that are used at most; what is used instead of
+//! a set that the machine does not have is the strongest that is not stronger.
 //!
 //! # Features
 //!

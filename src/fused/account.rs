@@ -161,7 +161,13 @@ fn digested(
     image: usize,
     of_image: &Sink,
 ) -> Result<Option<(Vec<f64>, f64, f64)>> {
-    if of_image.cells.is_some() {
+    // Which class an extreme over the classes stems from is not in its sum.
+    let extremes = pass
+        .leaves
+        .iter()
+        .flat_map(|leaves| &leaves.recipes)
+        .any(|recipe| recipe.extreme.is_some());
+    if of_image.cells.is_some() || extremes && of_image.parts {
         return Ok(None);
     }
     if !of_image.parts {

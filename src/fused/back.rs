@@ -78,8 +78,8 @@ impl Pass<'_, '_> {
         for (id, numbers) in &sink.leaves {
             let Some(leaf) = leaves.of_spot(*id) else { continue };
             for (number, of_class) in numbers.iter().enumerate() {
-                for (slopes, slope) in slopes[leaf.recipe].iter_mut().zip(&of_class.cells) {
-                    slopes[leaf.first + number] += slope;
+                for (class, slopes) in slopes[leaf.recipe].iter_mut().enumerate() {
+                    slopes[leaf.first + number] += of_class.at(class, 0, 0);
                 }
             }
         }

@@ -62,7 +62,9 @@ impl Digest {
     pub(super) fn mean(&self, leaves: &Leaves, leaf: &Leaf, number: usize) -> Grid {
         let before: usize = leaves.recipes[..leaf.recipe].iter().map(|r| r.recipe.sums()).sum();
         let start = (before + leaf.first + number) * self.classes;
-        let sums = &self.sums[start..start + self.classes];
+        // An extreme over the classes is one number.
+        let classes = if leaves.recipes[leaf.recipe].extreme.is_some() { 1 } else { self.classes };
+        let sums = &self.sums[start..start + classes];
         let count = self.pixels.max(1) as f64;
         Grid::per_class(sums.iter().map(|sum| sum / count).collect())
     }

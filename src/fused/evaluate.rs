@@ -182,6 +182,17 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
         }
         Node::Step(..) => {
             let child = &spot.parts[0];
+            if let Some(window) = world.window()
+                && let Some(value) = window.leaf(spot, 0)
+            {
+                world.note(spot.id, &Grid::filled(value.shape, child.classes.len() as f64));
+                let value = match live {
+                    Some(live) => value.times(live),
+                    None => value,
+                };
+                let field = Field::known(value, window.kept().into_iter().collect());
+                return Ok(taped(field, How::Leaf(live.clone())));
+            }
             let below = live.as_ref().map(|live| live.spread(world.shape(child)));
             let input = node(world, child, &below)?;
             aggregated(world, spot, input, live)

@@ -5,8 +5,9 @@
 
 use crate::axis::Axis;
 use crate::element::{Activation, Bce, Element};
-use crate::kernel::{self, Formula, Logarithm, Recipe};
+use crate::kernel::{self, Extreme, Formula, Logarithm, Recipe};
 use crate::loss::Node;
+use crate::reduction::{Aggregate, Step};
 use crate::region::{Region, SoftOverlap};
 
 use super::element::LEAST_SLOPE;
@@ -35,6 +36,8 @@ pub(super) struct Weighted {
     pub(super) recipe: Recipe,
     pub(super) activation: Activation,
     pub(super) positive: Option<Vec<f64>>,
+    /// Which of the values of a pixel is summed, where not each of its own class.
+    pub(super) extreme: Option<Extreme>,
 }
 
 impl Leaves {
@@ -63,7 +66,11 @@ impl Leaves {
     }
 
     fn add(&mut self, spot: &Spot, classes: usize, narrow: fn(f64) -> f64) -> Option<()> {
-        let (activation, formula, positive) = match spot.loss.node() {
+        let (extreme, spot_of) = match spot.loss.node() {
+            Node::Step(_, step) => (extreme_of(step), &spot.parts[0]),
+            _ => (None, spot),
+        };
+        let (activation, formula, positive) = match spot_of.loss.node() {
             Node::Element(Element::Bce(bce)) => {
                 let positive = bce.positive.as_deref();
                 let positive = match positive {
@@ -88,6 +95,7 @@ impl Leaves {
             recipe: Recipe { activated, formula, overlap: false },
             activation,
             positive,
+            extreme,
         });
         self.leaves.push(Leaf { id: spot.id, recipe, first });
         Some(())
@@ -104,8 +112,9 @@ impl Leaves {
             )
         };
         let simple = |formula| matches!(formula, Formula::Overlap { squared: false });
+        let alone = |recipe: &Weighted| recipe.recipe.overlap || recipe.extreme.is_some();
         for (place, known) in self.recipes.iter_mut().enumerate() {
-            if known.activation != new.activation || known.recipe.overlap {
+            if known.activation != new.activation || alone(known) || alone(&new) {
                 continue;
             }
             if plain(known.recipe.formula) && simple(new.recipe.formula) {
@@ -152,6 +161,16 @@ fn below<'p>(spot: &'p Spot, sources: &mut Vec<&'p Spot>) -> Option<()> {
     if spot.is_global() {
         return Some(());
     }
+    if let Node::Step(_, step) = spot.loss.node()
+        && extreme_of(step).is_some()
+        && spot.over == Axis::Class.into()
+        && !step.carry
+        && !spot.parts[0].classes.is_empty()
+        && matches!(spot.parts[0].loss.node(), Node::Element(_))
+    {
+        sources.push(spot);
+        return Some(());
+    }
     let linear = match spot.loss.node() {
         Node::Element(_) => {
             sources.push(spot);
@@ -164,6 +183,15 @@ fn below<'p>(spot: &'p Spot, sources: &mut Vec<&'p Spot>) -> Option<()> {
     let linear = linear && spot.place == Place::Pixels;
     (linear && spot.weights.iter().all(|named| same_for_all_pixels(named))).then_some(())?;
     spot.parts.iter().try_for_each(|part| below(part, sources))
+}
+
+/// Which of its values a step takes.
+fn extreme_of(step: &Step) -> Option<Extreme> {
+    match step.aggregate {
+        Aggregate::Max => Some(Extreme::Largest),
+        Aggregate::Min => Some(Extreme::Least),
+        _ => None,
+    }
 }
 
 /// One weight per class; none if there are as many as neither one nor all.

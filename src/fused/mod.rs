@@ -17,6 +17,7 @@ mod aggregate;
 mod back;
 mod buffer;
 mod combine;
+mod cut;
 mod data;
 mod digest;
 mod element;

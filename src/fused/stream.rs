@@ -239,7 +239,7 @@ impl<'b, F: Real> Stream<'b, F> {
             }
             return good;
         }
-        let mut read = |class: usize, into: &mut Vec<F>| match &self.target {
+        let read = |class: usize, into: &mut Vec<F>| match &self.target {
             Truth::Same(view) => {
                 if let Some(row) = by_class(view, class, image, pixels.clone()) {
                     return into.extend_from_slice(row);

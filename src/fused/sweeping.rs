@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::kernel::{
-    Activated, Cells, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real, Softmax, join,
-    part,
+    Activated, Cells, Extreme, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real,
+    Softmax, join, part, share,
 };
 
 use super::digest::Digest;
@@ -32,6 +32,7 @@ impl<F: Real> Stream<'_, F> {
     /// The order in which the cells of a recipe lie.
     fn order_of(&self, recipe: &Weighted) -> Order {
         match recipe.recipe.activated {
+            _ if recipe.extreme.is_some() => Order::ByClass,
             Activated::Coupled => Order::ByClass,
             _ => self.order,
         }
@@ -103,11 +104,17 @@ impl<F: Real> Job for Sweeping<'_, '_, F> {
                 lanes.resize(classes * LANES, 0.0);
             }
             let mut places = self.places.take();
-            let good = match recipe.recipe.activated {
-                Activated::Coupled => {
+            let good = match (recipe.extreme, recipe.recipe.activated) {
+                (None, Activated::Coupled) => {
                     self.coupled(isa, (recipe, numbers), &mut scratch, &mut places, number > 0)
                 }
-                _ => self.plain(isa, (recipe, numbers), &mut scratch, &mut places, number > 0),
+                (None, _) => {
+                    self.plain(isa, (recipe, numbers), &mut scratch, &mut places, number > 0)
+                }
+                (Some(extreme), _) => {
+                    let recipe = (recipe, extreme, &numbers[..]);
+                    self.extreme(isa, recipe, &mut scratch, &mut places, number > 0)
+                }
             };
             self.places = places;
             if !good {
@@ -213,18 +220,107 @@ impl<F: Real> Sweeping<'_, '_, F> {
                 #[inline(always)]
                 || softmax.pull::<I>(made),
             );
-            let place = pixels.start - self.pixels.start..pixels.end - self.pixels.start;
-            if let (Some(places), false) = (places.by_pixel(classes, &place), add) {
+            self.put(isa, pixels, made, places, add);
+        }
+        true
+    }
+
+    /// Puts down what was made class by class.
+    fn put<I: Isa>(
+        &self,
+        isa: I,
+        pixels: Range<usize>,
+        made: &[F],
+        places: &mut Places<'_, F>,
+        add: bool,
+    ) {
+        let (classes, size) = (self.stream.classes, pixels.len());
+        let place = pixels.start - self.pixels.start..pixels.end - self.pixels.start;
+        if let (Some(places), false) = (places.by_pixel(classes, &place), add) {
+            return isa.run(
+                #[inline(always)]
+                || join(made, classes, places),
+            );
+        }
+        for class in 0..classes {
+            let made = &made[class * size..(class + 1) * size];
+            places.put(classes, class, place.clone(), made, add);
+        }
+    }
+
+    /// A recipe of which one value over the classes of a pixel is summed.
+    fn extreme<I: Isa>(
+        &self,
+        isa: I,
+        (recipe, extreme, numbers): (&Weighted, Extreme, &[Numbers<F>]),
+        scratch: &mut Scratch<F>,
+        places: &mut Option<Places<'_, F>>,
+        add: bool,
+    ) -> bool {
+        let recipe = recipe.recipe;
+        let classes = self.stream.classes;
+        let Scratch { tile, softmax, memory, lanes, slopes: made } = scratch;
+        let (mut values, mut extremes, mut ties) = (Vec::new(), Vec::new(), Vec::new());
+        for pixels in tiles(self.pixels.clone()) {
+            let size = pixels.len();
+            let mut good = self.stream.gather(isa, self.image, pixels.clone(), tile);
+            let coupled = recipe.activated == Activated::Coupled;
+            if coupled {
+                softmax.resize(classes, size);
+                good &= isa.run(
+                    #[inline(always)]
+                    || softmax.fill::<I>(&tile.x),
+                );
+            }
+            let cells = |class: usize| {
+                let of = class * size..(class + 1) * size;
+                let (x, t) = (&tile.x[of.clone()], &tile.t[of.clone()]);
+                match coupled {
+                    false => Cells { x, q: x, cost: x, t },
+                    true => Cells {
+                        x: &softmax.p[of.clone()],
+                        q: &softmax.q[of.clone()],
+                        cost: &softmax.cost[of],
+                        t,
+                    },
+                }
+            };
+            values.resize(classes * size, F::ZERO);
+            for (class, row) in values.chunks_exact_mut(size).enumerate() {
+                good &= recipe.values(isa, cells(class), &numbers[class], row);
+            }
+            if !good {
+                return false;
+            }
+            extremes.resize(size, F::ZERO);
+            isa.run(
+                #[inline(always)]
+                || {
+                    extreme.fill(&values, &mut extremes);
+                    memory.add(&extremes, &mut lanes[0][..LANES]);
+                },
+            );
+            let Some(places) = places else { continue };
+            made.resize(classes * size, F::ZERO);
+            for (class, row) in made.chunks_exact_mut(size).enumerate() {
+                // The sums of the cells themselves are nobody's.
+                let mut sums = [[0.0; LANES]; MOST_SUMS];
+                let lanes = sums.each_mut().map(|sums| &mut sums[..]);
+                let into = Into { lanes, slopes: row };
+                recipe.pull(isa, cells(class), &numbers[class], memory, into);
+            }
+            ties.resize(size, F::ZERO);
+            isa.run(
+                #[inline(always)]
+                || share(&values, &extremes, &mut ties, made),
+            );
+            if coupled {
                 isa.run(
                     #[inline(always)]
-                    || join(made, classes, places),
+                    || softmax.pull::<I>(made),
                 );
-                continue;
             }
-            for class in 0..classes {
-                let made = &made[class * size..(class + 1) * size];
-                places.put(classes, class, place.clone(), made, add);
-            }
+            self.put(isa, pixels, made, places, add);
         }
         true
     }

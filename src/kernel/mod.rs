@@ -5,6 +5,7 @@
 //! element type and each instruction set (`isa`), so that one loop does all. Elementary functions are our
 //! own, without branches (`real`).
 
+mod extreme;
 mod isa;
 mod map;
 mod point;
@@ -15,6 +16,7 @@ mod sweep;
 mod term;
 mod transpose;
 
+pub(crate) use extreme::{Extreme, share};
 pub(crate) use isa::{Instructions, Isa, Job};
 pub(crate) use map::{Function, map};
 pub(crate) use real::Real;

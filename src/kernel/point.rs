@@ -6,9 +6,8 @@ use super::real::Real;
 /// What is known of a cell: what a formula does not use is not computed.
 #[derive(Clone, Copy)]
 pub(crate) struct Point<F> {
-    /// The logit, and z = e^-|x|, where p is made of one.
+    /// The logit, where p is made of one.
     pub(crate) x: F,
-    pub(crate) z: F,
     pub(crate) p: F,
     /// 1 - p, with digits of its own.
     pub(crate) q: F,
@@ -147,7 +146,6 @@ impl<F: Real> Source<F> for Sigmoid {
         let rest = z.ln_1p_unit::<I>();
         Point {
             x,
-            z,
             p: F::select(positive, large, small),
             q: F::select(positive, small, large),
             cost_p: (-x).max(F::ZERO) + rest,
@@ -187,14 +185,7 @@ impl<F: Real> Source<F> for Probability {
 
     #[inline(always)]
     fn point<I: Isa>(self, x: F, _: F, _: F, _: F) -> Point<F> {
-        Point {
-            x,
-            z: F::ZERO,
-            p: x,
-            q: F::ONE - x,
-            cost_p: -x.ln::<I>(),
-            cost_q: -(-x).ln_1p::<I>(),
-        }
+        Point { x, p: x, q: F::ONE - x, cost_p: -x.ln::<I>(), cost_q: -(-x).ln_1p::<I>() }
     }
 
     #[inline(always)]
@@ -214,7 +205,7 @@ impl<F: Real> Source<F> for Identity {
 
     #[inline(always)]
     fn point<I: Isa>(self, x: F, _: F, _: F, _: F) -> Point<F> {
-        Point { x, z: F::ZERO, p: x, q: F::ONE - x, cost_p: F::ZERO, cost_q: F::ZERO }
+        Point { x, p: x, q: F::ONE - x, cost_p: F::ZERO, cost_q: F::ZERO }
     }
 
     #[inline(always)]
@@ -235,7 +226,7 @@ impl<F: Real> Source<F> for Coupled {
 
     #[inline(always)]
     fn point<I: Isa>(self, x: F, _: F, q: F, cost: F) -> Point<F> {
-        Point { x, z: F::ZERO, p: x, q, cost_p: cost, cost_q: F::ZERO }
+        Point { x, p: x, q, cost_p: cost, cost_q: F::ZERO }
     }
 
     #[inline(always)]

@@ -94,6 +94,25 @@ struct Sums<'s, I, F: Real>(Sweep<'s, I, F>);
 /// The derivatives; those of an element are often known before its sums, which are then made along.
 struct Slopes<'s, I, F: Real>(Sweep<'s, I, F>);
 
+/// The values of an element.
+struct Values<'s, I, F: Real> {
+    isa: I,
+    cells: Cells<'s, F>,
+    weight: &'s [F],
+    into: &'s mut [F],
+}
+
+impl<I: Isa, F: Real> Visit<F> for Values<'_, I, F> {
+    #[inline(always)]
+    fn with<S: Source<F>, T: Term<F>>(self, source: S, term: T) -> bool {
+        let Self { isa, cells, weight, into } = self;
+        isa.run(
+            #[inline(always)]
+            || sweep::values::<I, F, S, T>((source, term), cells, weight, into),
+        )
+    }
+}
+
 impl<I: Isa, F: Real> Visit<F> for Sums<'_, I, F> {
     #[inline(always)]
     fn with<S: Source<F>, T: Term<F>>(self, source: S, term: T) -> bool {
@@ -152,6 +171,24 @@ impl Recipe {
         into: Into<'_, F>,
     ) -> bool {
         self.visit(Slopes(Sweep { isa, cells, numbers, memory, into }))
+    }
+
+    /// Writes the value of every cell of an element. Whether all cells can be read.
+    pub(crate) fn values<I: Isa, F: Real>(
+        self,
+        isa: I,
+        cells: Cells<'_, F>,
+        numbers: &Numbers<F>,
+        into: &mut [F],
+    ) -> bool {
+        let formula = match self.formula {
+            // What is summed of it is not all of its value.
+            Formula::PlainBce => {
+                Formula::Bce { scale: 1.0, shift: 0.0, logarithm: Logarithm::Plain }
+            }
+            formula => formula,
+        };
+        Self { formula, ..self }.visit(Values { isa, cells, weight: &numbers.weight, into })
     }
 
     fn visit<F: Real, V: Visit<F>>(self, visit: V) -> bool {

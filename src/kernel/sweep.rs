@@ -34,6 +34,32 @@ pub(crate) struct Numbers<F> {
     pub(crate) slopes: [Vec<F>; MOST_SUMS],
 }
 
+/// Writes the first of the numbers of every cell. Whether all cells can be read.
+#[inline(always)]
+pub(crate) fn values<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
+    (source, term): (S, T),
+    cells: Cells<'_, F>,
+    weight: &[F],
+    into: &mut [F],
+) -> bool {
+    let Cells { x, t, .. } = cells;
+    let (q, cost) = if S::COUPLED { (cells.q, cells.cost) } else { (x, x) };
+    let count = x.len();
+    let (q, cost, t, weight) = (&q[..count], &cost[..count], &t[..count], &weight[..count]);
+    let into = &mut into[..count];
+    for (z, &x) in into.iter_mut().zip(x) {
+        *z = source.prepare::<I>(x);
+    }
+    for at in 0..count {
+        let point = source.point::<I>(x[at], into[at], q[at], cost[at]);
+        into[at] = term.sums::<I, S>(source, &point, t[at], weight[at])[0];
+    }
+    let none = F::Bits::default();
+    let of_x =
+        if S::PREDICTION == Domain::Checked { none } else { largest(S::PREDICTION, x, none) };
+    of_x <= S::PREDICTION.most::<F>() && largest(S::TARGET, t, none) <= S::TARGET.most::<F>()
+}
+
 /// What is asked of a sweep.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
@@ -146,6 +172,14 @@ fn move_on<F: Real>(sums: &mut [F], into: &mut [f64]) {
 }
 
 impl<F: Real> Memory<F> {
+    /// Adds up the numbers of some pixels, a group of rows at the most.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, numbers: &[F], lanes: &mut [f64]) {
+        let [sums, ..] = &mut self.sums;
+        add_rows(numbers, sums);
+        move_on(sums, lanes);
+    }
+
     /// Moves the sums on to f64.
     #[inline(always)]
     fn empty_into<I: Isa, T: Term<F>>(&mut self, lanes: &mut [&mut [f64]; MOST_SUMS]) {

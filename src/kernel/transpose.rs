@@ -29,7 +29,7 @@ fn split_few<F: Real, const CLASSES: usize>(from: &[F], into: &mut [F]) {
     let pixels = from.as_chunks::<CLASSES>().0;
     let count = pixels.len();
     let mut rows = into.chunks_exact_mut(count.max(1));
-    let mut rows: [&mut [F]; CLASSES] = std::array::from_fn(|_| rows.next().unwrap_or_default());
+    let rows: [&mut [F]; CLASSES] = std::array::from_fn(|_| rows.next().unwrap_or_default());
     if rows.iter().any(|row| row.len() != count) {
         return;
     }

@@ -48,12 +48,10 @@ impl Real for f32 {
     // 15 bits, so that a product with an exponent is exact, and the 24 after them.
     const LN_2_HIGH: Self = 0.69314575;
     const LN_2_LOW: Self = 1.4286068e-6;
-    // e^-104 < 2^-150, which is rounded to 0; e^89 > 2^128.
+    // e^-104 < 2^-150, which is rounded to 0.
     const LEAST_EXP: Self = -104.0;
-    const GREATEST_EXP: Self = 89.0;
-    // 2^23 + 2^22 has a last place of 1; what is added to it is the exponent of 2^64 and of 2^-64.
+    // 2^23 + 2^22 has a last place of 1; what is added to it is the exponent of 2^64.
     const ROUND_AND_SCALE_UP: Self = 12582912.0 + (127.0 + 64.0);
-    const ROUND_AND_SCALE_DOWN: Self = 12582912.0 + (127.0 - 64.0);
     const TWO_64: Self = 18446744073709551616.0;
     const SUBNORMAL_BITS: Self = 23.0;
     const TWO_SUBNORMAL_BITS: Self = 8388608.0;
@@ -149,12 +147,10 @@ impl Real for f64 {
     // 42 bits, so that a product with an exponent is exact, and the 53 after them.
     const LN_2_HIGH: Self = 0.6931471805598903;
     const LN_2_LOW: Self = 5.497923018708371e-14;
-    // e^-745.2 < 2^-1075, which is rounded to 0; e^710 > 2^1024.
+    // e^-745.2 < 2^-1075, which is rounded to 0.
     const LEAST_EXP: Self = -745.2;
-    const GREATEST_EXP: Self = 710.0;
-    // 2^52 + 2^51 has a last place of 1; what is added to it is the exponent of 2^64 and of 2^-64.
+    // 2^52 + 2^51 has a last place of 1; what is added to it is the exponent of 2^64.
     const ROUND_AND_SCALE_UP: Self = 6755399441055744.0 + (1023.0 + 64.0);
-    const ROUND_AND_SCALE_DOWN: Self = 6755399441055744.0 + (1023.0 - 64.0);
     const TWO_64: Self = 18446744073709551616.0;
     const SUBNORMAL_BITS: Self = 52.0;
     const TWO_SUBNORMAL_BITS: Self = 4503599627370496.0;

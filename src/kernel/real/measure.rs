@@ -14,52 +14,53 @@ fn wide(x: f64) -> Wide {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Function {
-    Exp,
     ExpOfNegative,
     ExpOfMinusAbs,
     Ln,
     Ln1pUnit,
     Ln1p,
+    OneOverOnePlus,
 }
 
 pub(super) const FUNCTIONS: [Function; 6] = [
-    Function::Exp,
     Function::ExpOfNegative,
     Function::ExpOfMinusAbs,
     Function::Ln,
     Function::Ln1pUnit,
     Function::Ln1p,
+    Function::OneOverOnePlus,
 ];
 
 impl Function {
     #[inline(always)]
     pub(super) fn of<I: Isa, R: Real>(self, x: R) -> R {
         match self {
-            Self::Exp => x.exp::<I>(),
             Self::ExpOfNegative => x.exp_of_negative::<I>(),
             Self::ExpOfMinusAbs => x.exp_of_minus_abs::<I>(),
             Self::Ln => x.ln::<I>(),
             Self::Ln1pUnit => x.ln_1p_unit::<I>(),
             Self::Ln1p => x.ln_1p::<I>(),
+            Self::OneOverOnePlus => x.one_over_one_plus::<I>(),
         }
     }
 
     /// Whether the function is defined for this argument; NaN is one.
     pub(super) fn takes(self, x: f64) -> bool {
         match self {
-            Self::Exp | Self::ExpOfMinusAbs | Self::Ln | Self::Ln1p => true,
+            Self::ExpOfMinusAbs | Self::Ln | Self::Ln1p => true,
             Self::ExpOfNegative => x.is_nan() || x <= 0.0,
-            Self::Ln1pUnit => x.is_nan() || (0.0..=1.0).contains(&x),
+            Self::Ln1pUnit | Self::OneOverOnePlus => x.is_nan() || (0.0..=1.0).contains(&x),
         }
     }
 
     /// What the standard library gives, which is exact as far as f32 is concerned.
     pub(super) fn in_f64(self, x: f64) -> f64 {
         match self {
-            Self::Exp | Self::ExpOfNegative => x.exp(),
+            Self::ExpOfNegative => x.exp(),
             Self::ExpOfMinusAbs => (-x.abs()).exp(),
             Self::Ln => x.ln(),
             Self::Ln1pUnit | Self::Ln1p => x.ln_1p(),
+            Self::OneOverOnePlus => 1.0 / (1.0 + x),
         }
     }
 
@@ -67,10 +68,11 @@ impl Function {
     fn wide(self, x: f64) -> Option<Wide> {
         match self {
             _ if !x.is_finite() => None,
-            Self::Exp | Self::ExpOfNegative => Some(wide(x).exp()),
+            Self::ExpOfNegative => Some(wide(x).exp()),
             Self::ExpOfMinusAbs => Some(wide(-x.abs()).exp()),
             Self::Ln => (x > 0.0).then(|| wide(x).ln()),
             Self::Ln1pUnit | Self::Ln1p => (x > -1.0).then(|| wide(x).ln_1p()),
+            Self::OneOverOnePlus => Some(wide(1.0) / (wide(1.0) + wide(x))),
         }
     }
 
@@ -132,12 +134,12 @@ impl<R: Real> Job for Values<'_, R> {
 
     fn run<I: Isa>(self, isa: I) -> Vec<R> {
         match self.function {
-            Function::Exp => map(isa, self.of, R::exp::<I>),
             Function::ExpOfNegative => map(isa, self.of, R::exp_of_negative::<I>),
             Function::ExpOfMinusAbs => map(isa, self.of, R::exp_of_minus_abs::<I>),
             Function::Ln => map(isa, self.of, R::ln::<I>),
             Function::Ln1pUnit => map(isa, self.of, R::ln_1p_unit::<I>),
             Function::Ln1p => map(isa, self.of, R::ln_1p::<I>),
+            Function::OneOverOnePlus => map(isa, self.of, R::one_over_one_plus::<I>),
         }
     }
 }

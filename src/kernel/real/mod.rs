@@ -51,13 +51,11 @@ pub(crate) trait Real:
     /// ln 2 in two parts, of which the first has few bits.
     const LN_2_HIGH: Self;
     const LN_2_LOW: Self;
-    /// Below it e^x is 0, above the greatest it is infinite.
+    /// Below it e^x is 0.
     const LEAST_EXP: Self;
-    const GREATEST_EXP: Self;
-    /// What rounds to a whole number n when it is added, and leaves the biased exponent of 2^(n + 64) or
-    /// of 2^(n - 64) in the lowest bits.
+    /// What rounds to a whole number n when it is added, and leaves the biased exponent of 2^(n + 64) in
+    /// the lowest bits.
     const ROUND_AND_SCALE_UP: Self;
-    const ROUND_AND_SCALE_DOWN: Self;
     const TWO_64: Self;
     /// How far a subnormal number is moved up to be normal, and that power of 2.
     const SUBNORMAL_BITS: Self;
@@ -119,6 +117,10 @@ pub(crate) trait Real:
     /// a division of vectors takes as long as ten multiplications.
     #[inline(always)]
     fn one_over_one_plus<I: Isa>(self) -> Self {
+        // Each step takes the product from 1, which has lost too much where it was rounded.
+        if !I::FMA {
+            return Self::ONE / (Self::ONE + self);
+        }
         let [a, b, c] = Self::INVERSE;
         let mut inverse = self.fma::<I>(a, b).fma::<I>(self, c);
         let negative = -(Self::ONE + self);
@@ -127,11 +129,6 @@ pub(crate) trait Real:
             inverse = wrong.fma::<I>(inverse, inverse);
         }
         inverse
-    }
-
-    #[inline(always)]
-    fn is_finite(self) -> bool {
-        self.abs() < Self::INFINITY
     }
 
     /// The polynomial with these coefficients, of which the first is that of the highest power.
@@ -156,20 +153,10 @@ pub(crate) trait Real:
         sum
     }
 
-    /// e^self. Errors: f32 0.90 and 1.17 ulp, f64 0.84 and 1.08.
-    #[inline(always)]
-    fn exp<I: Isa>(self) -> Self {
-        let negative = self < Self::ZERO;
-        let argument = Self::LEAST_EXP.max(Self::GREATEST_EXP.min(self));
-        let rounding = Self::select(negative, Self::ROUND_AND_SCALE_UP, Self::ROUND_AND_SCALE_DOWN);
-        let scale = Self::select(negative, Self::ONE / Self::TWO_64, Self::TWO_64);
-        scaled_exp::<I, Self>(argument, rounding, Self::EXP) * scale
-    }
-
     /// e^self for self <= 0. Errors: f32 0.90 and 1.17 ulp, f64 0.84 and 1.08.
     #[inline(always)]
     fn exp_of_negative<I: Isa>(self) -> Self {
-        scaled_exp::<I, Self>(Self::LEAST_EXP.max(self), Self::ROUND_AND_SCALE_UP, Self::EXP_DOWN)
+        exp_between::<I, Self>(Self::LEAST_EXP.max(self))
     }
 
     /// e^-|self|, with the bits of [`exp_of_negative`](Self::exp_of_negative) and two operations less.
@@ -177,7 +164,7 @@ pub(crate) trait Real:
     fn exp_of_minus_abs<I: Isa>(self) -> Self {
         // The compiler sees a minimum here, and none once the sign has been changed.
         let argument = -(-Self::LEAST_EXP).min(self.abs());
-        scaled_exp::<I, Self>(argument, Self::ROUND_AND_SCALE_UP, Self::EXP_DOWN)
+        exp_between::<I, Self>(argument)
     }
 
     /// ln self, which is -infinity for a zero of either sign and NaN below. Errors: f32 0.89 and 0.96 ulp,
@@ -215,15 +202,15 @@ pub(crate) trait Real:
     }
 }
 
-/// e^x as 2^n e^r with |r| <= ln(2) / 2, times 2^64 or 2^-64, by which `rounding` says, and times what
-/// the coefficients have been multiplied with.
+/// e^x for `LEAST_EXP` <= x <= 0, as 2^n e^r with |r| <= ln(2) / 2: 2^(n + 64), which is no subnormal
+/// number, times what the coefficients lack, 2^-64.
 #[inline(always)]
-fn scaled_exp<I: Isa, R: Real>(x: R, rounding: R, coefficients: &'static [R]) -> R {
-    let shifted = x.fma::<I>(R::LOG2_E, rounding);
-    let n = shifted - rounding;
+fn exp_between<I: Isa, R: Real>(x: R) -> R {
+    let shifted = x.fma::<I>(R::LOG2_E, R::ROUND_AND_SCALE_UP);
+    let n = shifted - R::ROUND_AND_SCALE_UP;
     let r = n.fma::<I>(-R::LN_2_HIGH, x);
     let r = n.fma::<I>(-R::LN_2_LOW, r);
-    r.polynomial::<I>(coefficients, R::EXP_CHAINED) * shifted.shifted_into_exponent()
+    r.polynomial::<I>(R::EXP_DOWN, R::EXP_CHAINED) * shifted.shifted_into_exponent()
 }
 
 /// ln(2^exponent (1 + f)) for |f| <= 1/3, the small parts first.

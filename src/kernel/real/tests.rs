@@ -170,25 +170,16 @@ fn both_forms_of_a_negative_exponent_have_the_same_bits() {
 
 /// Values that are exact, or stand for no number.
 fn check_ends<R: Real>() {
-    use Function::{Exp, ExpOfMinusAbs, ExpOfNegative, Ln, Ln1p, Ln1pUnit};
+    use Function::{ExpOfMinusAbs, ExpOfNegative, Ln, Ln1p, Ln1pUnit, OneOverOnePlus};
     let (zero, one, infinite, nan) = (R::ZERO, R::ONE, R::INFINITY, R::NAN);
     let least = R::MIN_POSITIVE;
     let cases: &[(Function, &[(R, R)])] = &[
-        (Exp, &[(zero, one), (-zero, one), (infinite, infinite), (-infinite, zero), (nan, nan)]),
-        (
-            Exp,
-            &[
-                (least, one),
-                (-least, one),
-                (R::from_f64(1000.0), infinite),
-                (R::from_f64(-1000.0), zero),
-            ],
-        ),
         (ExpOfNegative, &[(zero, one), (-zero, one), (-infinite, zero), (nan, nan), (-least, one)]),
         (ExpOfMinusAbs, &[(zero, one), (infinite, zero), (-infinite, zero), (nan, nan)]),
         (Ln, &[(zero, -infinite), (-zero, -infinite), (one, zero), (infinite, infinite)]),
         (Ln, &[(-least, nan), (-one, nan), (-infinite, nan), (nan, nan)]),
         (Ln1pUnit, &[(zero, zero), (least, least), (nan, nan)]),
+        (OneOverOnePlus, &[(one, R::HALF), (nan, nan)]),
         (Ln1p, &[(zero, zero), (-zero, zero), (-one, -infinite), (infinite, infinite)]),
         (
             Ln1p,
@@ -231,8 +222,9 @@ fn what_is_three_ulp_off_is_found() {
     let up = |x: f64, places| (0..places).fold(x, |x, _| x.next_up());
     let up_32 = |x: f32, places| (0..places).fold(x, |x, _| x.next_up());
     for (function, x) in [
-        (Function::Exp, 1.5),
-        (Function::Exp, -740.0), // subnormal in f64
+        (Function::ExpOfNegative, -1.5),
+        (Function::ExpOfNegative, -740.0), // subnormal in f64
+        (Function::OneOverOnePlus, 0.3),
         (Function::Ln, 0.3),
         (Function::Ln1pUnit, 1e-310),
         (Function::Ln1p, -0.75),
@@ -258,11 +250,6 @@ fn selections() {
     assert_eq!((Real::max(one, two), Real::min(one, two)), (two, one));
     assert_eq!((Real::max(f64::NAN, two), Real::min(f64::NAN, two)), (two, two));
     assert!(Real::max(two, f64::NAN).is_nan() && Real::min(two, f64::NAN).is_nan());
-    assert!(
-        Real::is_finite(-f32::MAX)
-            && !Real::is_finite(f32::NEG_INFINITY)
-            && !Real::is_finite(f32::NAN)
-    );
     assert_eq!(
         (<f32 as Real>::select(true, 1.0, 2.0), <f32 as Real>::select(false, 1.0, 2.0)),
         (1.0, 2.0)
