@@ -99,6 +99,15 @@ impl<F: Number> Arrays<F> {
         }
     }
 
+    /// The cells of the prediction and of a target of the same type, both contiguous.
+    pub fn slices(&self) -> (&[F], &[F]) {
+        let slices = match &self.target {
+            Target::Floats(target) => self.prediction.as_slice().zip(target.as_slice()),
+            _ => None,
+        };
+        slices.expect("contiguous arrays of one type")
+    }
+
     pub fn batch(&self) -> Batch<'_, F, Ix4> {
         let layout = self.order.layout();
         match &self.target {

@@ -105,4 +105,10 @@ impl Data {
         }
         dense
     }
+
+    /// The cells of the logits, the class the last axis, and the labels.
+    pub fn slices(&self) -> (&[f32], &[u8]) {
+        let contiguous = "an array that was made in order";
+        (self.logits.as_slice().expect(contiguous), self.labels.as_slice().expect(contiguous))
+    }
 }

@@ -1,6 +1,7 @@
 //! The value and the gradient of typical losses, by engine, layout, target and size.
 //!
 //! `cargo bench` measures; an argument filters by id, `workload/engine/layout/target/dtype/size/function`.
+//! `limit/...` stands beside them: what it costs to read the arrays at all.
 //! `cargo bench -- --test` and `cargo test --benches` run everything once, on small batches only. Every
 //! value is held to plain loops over the same data, and every gradient once to a difference of theirs.
 
@@ -8,6 +9,7 @@ mod arrays;
 mod case;
 mod data;
 mod engine;
+mod limit;
 mod named;
 mod plain;
 mod subject;

@@ -8,8 +8,9 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use crate::arrays::{Arrays, Kind, Number, Order};
 use crate::data::LazyData;
 use crate::engine::Engine;
+use crate::limit;
 use crate::subject::Subject;
-use crate::workload::Workload;
+use crate::workload::{Scores, Workload};
 
 /// One combination that is measured.
 #[derive(Clone, Copy)]
@@ -49,6 +50,9 @@ pub fn run(workloads: &[Workload], small: &[LazyData], large: &LazyData) {
             }
         }
     }
+    limits::<f32>(&mut criterion, large);
+    limits::<f64>(&mut criterion, large);
+    limit_of_labels(&mut criterion, large);
     criterion.final_summary();
 }
 
@@ -80,5 +84,34 @@ fn measure<F: Number>(criterion: &mut Criterion, subject: &Subject<'_>, row: Row
             bencher.iter(|| case.gradient_fresh());
         });
     }
+    group.finish();
+}
+
+/// Measures reading the arrays of a size, and writing one.
+fn limits<F: Number>(criterion: &mut Criterion, data: &LazyData) {
+    let arrays =
+        LazyCell::new(|| Arrays::<F>::new(Scores::Sigmoid, data.get(), Order::Nhwc, Kind::Floats));
+    let slices = LazyCell::new(|| arrays.slices());
+    let name = format!("{}/{}", F::NAME, data.size.name());
+    let mut group = criterion.benchmark_group("limit");
+    group.throughput(Throughput::Elements(data.size.elements() as u64));
+    group.bench_function(format!("read_2/{name}"), |bencher| {
+        let (prediction, target) = *slices;
+        bencher.iter(limit::reads_2(prediction, target));
+    });
+    group.bench_function(format!("read_2_write_1/{name}"), |bencher| {
+        let (prediction, target) = *slices;
+        bencher.iter(limit::reads_2_writes_1(prediction, target));
+    });
+    group.finish();
+}
+
+fn limit_of_labels(criterion: &mut Criterion, data: &LazyData) {
+    let mut group = criterion.benchmark_group("limit");
+    group.throughput(Throughput::Elements(data.size.elements() as u64));
+    group.bench_function(format!("read_labels/f32/{}", data.size.name()), |bencher| {
+        let (prediction, labels) = data.get().slices();
+        bencher.iter(limit::reads_labels(prediction, labels));
+    });
     group.finish();
 }
