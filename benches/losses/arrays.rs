@@ -1,7 +1,7 @@
 //! The arrays of a batch as they lie in memory.
 
 use lossfold::{Batch, Float, Labels, Layout};
-use ndarray::{Array3, Array4, Ix4};
+use ndarray::{Array3, Array4, Axis, Ix4, Slice};
 
 use crate::data::Data;
 use crate::workload::Scores;
@@ -48,6 +48,13 @@ impl Order {
         match self {
             Self::Nhwc => array,
             Self::Nchw => array.permuted_axes([0, 3, 1, 2]).as_standard_layout().into_owned(),
+        }
+    }
+
+    fn width(self) -> Axis {
+        match self {
+            Self::Nhwc => Axis(2),
+            Self::Nchw => Axis(3),
         }
     }
 }
@@ -97,6 +104,32 @@ impl<F: Number> Arrays<F> {
                 Kind::Labels => Target::Labels(data.labels.clone()),
             },
         }
+    }
+
+    /// The prediction seen as NHWC where it lies as NCHW; the target is contiguous.
+    pub fn permuted(scores: Scores, data: &Data) -> Self {
+        let mut arrays = Self::new(scores, data, Order::Nhwc, Kind::Floats);
+        arrays.prediction = Order::Nchw.lay_out(arrays.prediction).permuted_axes([0, 2, 3, 1]);
+        arrays
+    }
+
+    /// Prediction and target are every second column of wider arrays.
+    pub fn strided(scores: Scores, data: &Data, order: Order) -> Self {
+        let every_second = |array: Array4<F>| {
+            let width = order.width();
+            let mut shape = array.raw_dim();
+            shape[width.index()] *= 2;
+            let mut wide = Array4::zeros(shape);
+            wide.slice_axis_inplace(width, Slice::new(0, None, 2));
+            wide.assign(&array);
+            wide
+        };
+        let mut arrays = Self::new(scores, data, order, Kind::Floats);
+        arrays.prediction = every_second(arrays.prediction);
+        if let Target::Floats(target) = arrays.target {
+            arrays.target = Target::Floats(every_second(target));
+        }
+        arrays
     }
 
     /// The cells of the prediction and of a target of the same type, both contiguous.

@@ -56,6 +56,15 @@ impl<'a, F: Number> Case<'a, F> {
         Array4::zeros(self.arrays.prediction.raw_dim())
     }
 
+    /// The cells of prediction and target.
+    pub fn slices(&self) -> (&[F], &[F]) {
+        self.arrays.slices()
+    }
+
+    pub fn elements(&self) -> usize {
+        self.arrays.prediction.len()
+    }
+
     // Views are made anew in every call, as in a training loop.
 
     pub fn value(&self) {
