@@ -5,8 +5,10 @@
 //! there are no tables; `-- tables` measures these alone, which takes a minute or two.
 //! `cargo bench -- --test` and `cargo test --benches` run everything once, on small batches only. Every
 //! value is held to plain loops over the same data, and every gradient once to a difference of theirs.
+//! `-- call workload layout function calls` calls one loss, for `benches/instructions.sh`.
 
 mod arrays;
+mod call;
 mod case;
 mod data;
 mod engine;
@@ -36,6 +38,9 @@ fn main() {
     let small: Vec<_> = small.iter().copied().map(LazyData::new).collect();
     let large = LazyData::new(large);
     let workloads = Workload::all();
+    if let Some(at) = arguments.iter().position(|argument| argument == "call") {
+        return call::run(&workloads, &arguments[at + 1..]);
+    }
     if !given("tables") {
         named::run(&workloads, &small, &large);
     }
