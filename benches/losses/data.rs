@@ -1,22 +1,20 @@
 //! Batches that look like a segmentation: coherent regions, a model that is mostly right.
 
+use std::cell::OnceCell;
+
 use ndarray::{Array3, Array4, Axis};
 
-/// The classes of every batch.
-pub const CLASSES: usize = 5;
-
-/// Images, height and width of a batch.
-#[derive(Clone, Copy)]
-pub struct Size(pub [usize; 3]);
+/// Images, height, width and classes of a batch.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Size(pub [usize; 4]);
 
 impl Size {
     pub fn elements(self) -> usize {
-        self.0.iter().product::<usize>() * CLASSES
+        self.0.iter().product()
     }
 
     pub fn name(self) -> String {
-        let [images, height, width] = self.0;
-        format!("{images}x{height}x{width}x{CLASSES}")
+        self.0.map(|extent| extent.to_string()).join("x")
     }
 }
 
@@ -29,6 +27,22 @@ pub struct Data {
     /// The direction in which the derivative is checked: against the target, by 0.5 to 1.5 in every
     /// cell, so that no derivative cancels another and none has another's place unnoticed.
     pub direction: Array4<f32>,
+}
+
+/// The data of a size, made when they are first asked for: a filter may leave nobody who asks.
+pub struct LazyData {
+    pub size: Size,
+    data: OnceCell<Data>,
+}
+
+impl LazyData {
+    pub fn new(size: Size) -> Self {
+        Self { size, data: OnceCell::new() }
+    }
+
+    pub fn get(&self) -> &Data {
+        self.data.get_or_init(|| Data::new(self.size))
+    }
 }
 
 /// `SplitMix64`: the same numbers everywhere, without a dependency.
@@ -51,20 +65,23 @@ impl Random {
 }
 
 impl Data {
-    pub fn new(size: Size) -> Self {
-        let Size([images, height, width]) = size;
+    fn new(size: Size) -> Self {
+        let Size([images, height, width, classes]) = size;
         let mut random = Random(7);
-        // A class is a band across the image, from 40 % of the pixels down to 4 %, with ragged edges.
+        // A class is a band across the image with ragged edges, each narrower than the one before: of
+        // five, from 36 % of the pixels down to 4 %.
+        let share = |at: f32| (1.0 - (1.0 - at).sqrt()) * classes as f32;
         let labels = Array3::from_shape_fn((images, height, width), |(n, h, w)| {
             let across = h as f32 / height as f32 + 0.3 * (w as f32 / width as f32);
             let at = (across + 0.13 * n as f32 + 0.02 * random.normal()).rem_euclid(1.0);
-            [0.4, 0.7, 0.86, 0.96].iter().fold(0, |class, &edge| class + u8::from(at >= edge))
+            let edges = (1..classes).filter(|&class| share(at) >= class as f32);
+            u8::try_from(edges.count()).expect("there are at most 256 classes")
         });
-        let mut logits = Array4::zeros((images, height, width, CLASSES));
+        let mut logits = Array4::zeros((images, height, width, classes));
         for (mut scores, &label) in logits.lanes_mut(Axis(3)).into_iter().zip(&labels) {
             // One pixel in ten is taken for another class.
             let wrong = usize::from(random.uniform() < 0.1);
-            let taken = (usize::from(label) + wrong) % CLASSES;
+            let taken = (usize::from(label) + wrong) % classes;
             for (class, score) in scores.iter_mut().enumerate() {
                 *score = if class == taken { 2.5 } else { -3.0 } + 1.2 * random.normal();
             }
@@ -87,5 +104,11 @@ impl Data {
             cells[usize::from(label)] = on.clone();
         }
         dense
+    }
+
+    /// The cells of the logits, the class the last axis, and the labels.
+    pub fn slices(&self) -> (&[f32], &[u8]) {
+        let contiguous = "an array that was made in order";
+        (self.logits.as_slice().expect(contiguous), self.labels.as_slice().expect(contiguous))
     }
 }

@@ -3,6 +3,8 @@
 use lossfold::{Batch, Loss, Result};
 use ndarray::{Array4, Ix4};
 
+use crate::arrays::Number;
+
 /// Which code evaluates a loss.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Engine {
@@ -18,14 +20,18 @@ impl Engine {
         }
     }
 
-    pub fn value(self, loss: &Loss, batch: &Batch<'_, f32, Ix4>) -> Result<f32> {
+    pub fn value<F: Number>(self, loss: &Loss, batch: &Batch<'_, F, Ix4>) -> Result<F> {
         match self {
             Self::Fused => loss.value(batch),
             Self::Reference => loss.reference().value(batch),
         }
     }
 
-    pub fn gradient(self, loss: &Loss, batch: &Batch<'_, f32, Ix4>) -> Result<(f32, Array4<f32>)> {
+    pub fn gradient<F: Number>(
+        self,
+        loss: &Loss,
+        batch: &Batch<'_, F, Ix4>,
+    ) -> Result<(F, Array4<F>)> {
         match self {
             Self::Fused => loss.value_and_gradient(batch),
             Self::Reference => loss.reference().value_and_gradient(batch),
@@ -33,12 +39,12 @@ impl Engine {
     }
 
     /// The reference has no form that reuses a buffer.
-    pub fn gradient_into(
+    pub fn gradient_into<F: Number>(
         self,
         loss: &Loss,
-        batch: &Batch<'_, f32, Ix4>,
-        buffer: &mut Array4<f32>,
-    ) -> Result<f32> {
+        batch: &Batch<'_, F, Ix4>,
+        buffer: &mut Array4<F>,
+    ) -> Result<F> {
         match self {
             Self::Fused => loss.value_and_gradient_into(batch, buffer),
             Self::Reference => {
