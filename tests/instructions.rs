@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use lossfold::{Batch, Layout, Loss};
+use lossfold::{Batch, Float, Layout, Loss};
 use ndarray::{Array4, Ix4};
 
 const LOSSES: [&str; 9] = [
@@ -32,7 +32,7 @@ fn arrays(probabilities: bool) -> (Array4<f64>, Array4<f64>) {
     };
     let prediction = Array4::from_shape_fn(shape, |at| {
         let x = logit(at);
-        f64::from(if probabilities { 1.0 / (1.0 + (-x).exp()) } else { x } as f32)
+        f64::from(f32::narrow(if probabilities { 1.0 / (1.0 + (-x).exp()) } else { x }))
     });
     let target = Array4::from_shape_fn(shape, |(n, h, w, c)| {
         f64::from(u8::from((n + h / 5 + w / 3) % 3 == c))
@@ -45,7 +45,7 @@ fn is_of_probabilities(text: &str) -> bool {
 }
 
 /// The value and a sum over the gradient that tells its cells apart.
-fn results<F: lossfold::Float>(text: &str) -> (f64, f64) {
+fn results<F: Float>(text: &str) -> (f64, f64) {
     let (prediction, target) = arrays(is_of_probabilities(text));
     let (prediction, target) = (prediction.mapv(F::narrow), target.mapv(F::narrow));
     let loss: Loss = text.parse().expect("a loss");

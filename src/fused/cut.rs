@@ -12,7 +12,7 @@ use super::plan::Spot;
 use super::threads;
 use super::window::Window;
 
-impl<'w, 'b> Pass<'w, 'b> {
+impl<'b> Pass<'_, 'b> {
     /// Sums the leaves of every image whose cells can be summed blindly.
     pub(super) fn digest(&mut self) {
         let Extents { pixel, image, .. } = self.data.extents;

@@ -1,7 +1,7 @@
 //! Backward: what every cell of the prediction does to the value, or adds to it.
 
 use super::evaluate::{How, Sums, Taped};
-use super::grid::{Grid, Shape, product};
+use super::grid::{Grid, Mask, Shape, both, product};
 use super::linear::SumSlopes;
 use super::ratio::TermSlopes;
 use crate::axis::Axis;
@@ -76,18 +76,7 @@ impl Taped<'_> {
                     activated.pull(slope, &adjoint.values[0], sink.cells_mut());
                 }
             }
-            How::Leaf(read) => {
-                let [adjoint, ..] = &adjoint.values[..] else { return };
-                if sink.parts {
-                    sink.cells_mut().add(&adjoint.clone().times(self.field.value()));
-                } else {
-                    let adjoint = match read {
-                        Some(read) => adjoint.clone().times(read),
-                        None => adjoint.clone(),
-                    };
-                    sink.leaves.push((self.spot.id, vec![adjoint]));
-                }
-            }
+            How::Leaf(read) => self.pull_leaf(read, &adjoint.values[0], sink),
             How::Sum { inputs } => self.pull_sum(inputs, adjoint, sink),
             How::Step { sums, cut, finished } => {
                 if sink.parts {
@@ -174,6 +163,16 @@ impl Taped<'_> {
             How::Kept(number) => sink.given[*number] = Some(Back::Kept(adjoint)),
             // What comes back to a term comes back through the sums that have it as a factor.
             How::Term => {}
+        }
+    }
+
+    fn pull_leaf(&self, read: &Mask, adjoint: &Grid, sink: &mut Sink) {
+        let adjoint = both(Some(adjoint.clone()), read.as_ref(), adjoint.shape);
+        let Some(adjoint) = adjoint else { return };
+        if sink.parts {
+            sink.cells_mut().add(&adjoint.times(self.field.value()));
+        } else {
+            sink.leaves.push((self.spot.id, vec![adjoint]));
         }
     }
 

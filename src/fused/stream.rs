@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, Axis as Dim, Dimension, IxDyn};
+use ndarray::{ArrayView2, ArrayViewMut1, Axis as Dim, Dimension, IxDyn};
 
 use crate::batch::{Batch, Dense, Float, ReadRow, Target, View, arranged, lanes};
 use crate::kernel::{Cells, Isa, LANES, Real, split};
@@ -106,6 +106,22 @@ fn by_class<'v, F>(
     row.to_slice().map(|row| &row[pixels])
 }
 
+/// Appends some pixels of a class, wherever they lie.
+fn gather_row<F: Real>(
+    view: &View<'_, F, IxDyn>,
+    class: usize,
+    image: usize,
+    pixels: Range<usize>,
+    into: &mut Vec<F>,
+) {
+    let row = view.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
+    lanes(&row, pixels, &mut |lane| {
+        let start = into.len();
+        into.resize(start + lane.len(), F::ZERO);
+        ArrayViewMut1::from(&mut into[start..]).assign(&lane);
+    });
+}
+
 impl<'b, F: Real> Stream<'b, F> {
     /// Of views with the axes class, image, and the spatial ones.
     pub(super) fn new(prediction: View<'b, F, IxDyn>, target: Truth<'b, F>) -> Self {
@@ -205,8 +221,12 @@ impl<'b, F: Real> Stream<'b, F> {
                 tile.x.extend_from_slice(row);
                 continue;
             }
-            let row = self.prediction.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
-            lanes(&row, pixels.clone(), &mut |lane| tile.x.extend(lane.iter().copied()));
+            gather_row(&self.prediction, class, image, pixels.clone(), &mut tile.x);
+        }
+        if let Truth::Same(target) = &self.target
+            && split(target, &mut tile.t).is_some()
+        {
+            return true;
         }
         self.gather_target(image, pixels, Order::ByClass, tile)
     }
@@ -219,33 +239,40 @@ impl<'b, F: Real> Stream<'b, F> {
         tile: &mut Tile<F>,
     ) -> bool {
         let (classes, size) = (self.classes, pixels.len());
-        let place = |class: usize, pixel: usize| match order {
-            Order::ByClass => class * size + pixel,
-            Order::ByPixel => pixel * classes + class,
-        };
         let Tile { t, labels, row, .. } = tile;
         t.clear();
         if let Truth::Labels(rows) = &self.target {
             labels.clear();
             rows(0, image, pixels, labels);
             t.resize(classes * size, F::ZERO);
-            let mut good = true;
-            for (pixel, &label) in labels.iter().enumerate() {
-                let class = label as usize;
-                match t.get_mut(place(class.min(classes), pixel)) {
-                    Some(t) if class < classes => *t = F::ONE,
-                    _ => good = false,
+            if labels.is_empty() {
+                return true;
+            }
+            if labels.iter().fold(0, |most, &label| label.max(most)) as usize >= classes {
+                return false;
+            }
+            match order {
+                Order::ByPixel => {
+                    for (pixel, &label) in t.chunks_exact_mut(classes).zip(&*labels) {
+                        pixel[label as usize] = F::ONE;
+                    }
+                }
+                Order::ByClass => {
+                    for (class, row) in t.chunks_exact_mut(size).enumerate() {
+                        for (t, &label) in row.iter_mut().zip(&*labels) {
+                            *t = F::select(label as usize == class, F::ONE, F::ZERO);
+                        }
+                    }
                 }
             }
-            return good;
+            return true;
         }
         let read = |class: usize, into: &mut Vec<F>| match &self.target {
             Truth::Same(view) => {
                 if let Some(row) = by_class(view, class, image, pixels.clone()) {
                     return into.extend_from_slice(row);
                 }
-                let row = view.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
-                lanes(&row, pixels.clone(), &mut |lane| into.extend(lane.iter().copied()));
+                gather_row(view, class, image, pixels.clone(), into);
             }
             Truth::Dense(rows) => rows(class, image, pixels.clone(), into),
             Truth::Labels(_) => {}

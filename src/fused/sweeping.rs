@@ -46,11 +46,14 @@ impl<F: Real> Stream<'_, F> {
             let length = if row <= PART { part(row) } else { row };
             let of = |class: usize| -> Numbers<F> {
                 let fill = |of_class: &dyn Fn(usize) -> f64| -> Vec<F> {
-                    let cell = |cell: usize| match order {
-                        Order::ByPixel => of_class(cell % self.classes),
-                        Order::ByClass => of_class(class),
-                    };
-                    (0..length).map(|at| F::from_f64(cell(at))).collect()
+                    let of_class = |class| F::from_f64(of_class(class));
+                    match order {
+                        Order::ByClass => vec![of_class(class); length],
+                        Order::ByPixel => {
+                            let of_pixel: Vec<F> = (0..self.classes).map(of_class).collect();
+                            of_pixel.iter().copied().cycle().take(length).collect()
+                        }
+                    }
                 };
                 let slope = |number: usize| match slopes {
                     Some(slopes) if number < recipe.recipe.sums() => {
@@ -275,15 +278,11 @@ impl<F: Real> Sweeping<'_, '_, F> {
             let cells = |class: usize| {
                 let of = class * size..(class + 1) * size;
                 let (x, t) = (&tile.x[of.clone()], &tile.t[of.clone()]);
-                match coupled {
-                    false => Cells { x, q: x, cost: x, t },
-                    true => Cells {
-                        x: &softmax.p[of.clone()],
-                        q: &softmax.q[of.clone()],
-                        cost: &softmax.cost[of],
-                        t,
-                    },
+                if !coupled {
+                    return Cells { x, q: x, cost: x, t };
                 }
+                let (x, q) = (&softmax.p[of.clone()], &softmax.q[of.clone()]);
+                Cells { x, q, cost: &softmax.cost[of], t }
             };
             values.resize(classes * size, F::ZERO);
             for (class, row) in values.chunks_exact_mut(size).enumerate() {

@@ -36,7 +36,9 @@ pub(crate) fn share<F: Real>(values: &[F], extremes: &[F], ties: &mut [F], slope
             *ties = *ties + F::select(value == extreme, F::ONE, F::ZERO);
         }
     }
-    ties.iter_mut().for_each(|ties| *ties = F::ONE / *ties);
+    for ties in &mut *ties {
+        *ties = F::ONE / *ties;
+    }
     for (row, slopes) in values.chunks_exact(size).zip(slopes.chunks_exact_mut(size)) {
         let cells = ties.iter().zip(extremes).zip(row.iter().zip(slopes));
         for ((&ties, &extreme), (&value, slope)) in cells {

@@ -219,7 +219,7 @@ impl Real for f64 {
     ];
     /// 1 / (1 + x), degree 2, 0 <= x <= 1: relative error 1/99, equal at its four extremes.
     const INVERSE: [Self; 3] = [32.0 / 99.0, -80.0 / 99.0, 98.0 / 99.0];
-    const NEWTON: usize = 3;
+    const NEWTON: usize = 4;
     const EXP_CHAINED: usize = 0;
     const UNIT_CHAINED: usize = 10;
     const LN_CHAINED: usize = 20;
