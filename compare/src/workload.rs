@@ -87,7 +87,7 @@ pub static WORKLOADS: [Workload; 8] = [
     Workload {
         kind: Kind::CrossEntropy,
         name: "cross_entropy",
-        text: "ce(softmax) > scale(class=[1, 2, 3, 4, 5]) > sum(class) > mean(pixel, image)",
+        text: "cross_entropy(softmax) > scale(class=[1, 2, 3, 4, 5]) > sum(class) > mean(pixel, image)",
         scores: Scores::Softmax,
         weights: [1.0, 2.0, 3.0, 4.0, 5.0],
     },

@@ -378,7 +378,8 @@ impl Run<'_> {
             Kind::Power(p) => {
                 // Below 0, or so near to it that a rounding may lead there, no power is taken.
                 self.unsure |= cells.iter().any(|(_, cell)| cell.value < 0.0);
-                let powers = cells.iter().map(|(m, cell)| m * cell.value.powf(p));
+                // -0 is 0, of which no power is -infinity.
+                let powers = cells.iter().map(|(m, cell)| m * (cell.value + 0.0).powf(p));
                 let value = (sum(powers) / divisor).powf(1.0 / p);
                 let relative =
                     most(&|cell| if cell.slack == 0.0 { 0.0 } else { cell.slack / cell.value });
