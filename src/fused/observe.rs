@@ -21,7 +21,7 @@ use super::linear::{Cut, Known, Rest, deferred, partition};
 use super::live::{Terms, descend_to_cuts, descend_to_pools};
 use super::offence::{Offences, OnOffence, Rank};
 use super::plan::{Named, Place, Plan, Spot, is_linear};
-use super::threads;
+use super::threads::{self, Work};
 use super::window::{Volumes, Window};
 
 /// How many pixels a block has. The summation tree inside an image depends on its length and on
@@ -160,7 +160,8 @@ impl<'w, 'b> Pass<'w, 'b> {
         let Mode { terms, on_offence, .. } = mode;
         let mut pools = vec![None; plan.pools];
         let of_image = |image| volumes_of(plan, data, image, on_offence);
-        let volumes = threads::map(data.extents.image, of_image);
+        let work = if plan.counts() { Work::Heavy } else { Work::Light };
+        let volumes = threads::map_by(work, data.extents.image, of_image);
         let volumes = volumes.into_iter().collect::<Result<Vec<_>>>()?;
         let counted = plan.counts_images() && (plan.informed || terms == Terms::Weighed);
         let totals = counted.then(|| total(&volumes, data));
@@ -168,12 +169,19 @@ impl<'w, 'b> Pass<'w, 'b> {
         descend_to_pools(around, &plan.root, &None, terms, on_offence, &mut pools)?;
         let mut pass = Self { plan, data, pools, totals, leaves: None, images: Vec::new() };
         let prepare = |image: usize| pass.prepare(image, volumes[image].clone(), on_offence);
-        let images = threads::map(data.extents.image, prepare);
+        let carried = data.map.is_some() || data.mask.is_some();
+        let work = if carried { Work::Heavy } else { Work::Light };
+        let images = threads::map_by(work, data.extents.image, prepare);
         pass.images = images.into_iter().collect::<Result<_>>()?;
         if let OnOffence::End = on_offence {
             pass.leaves = Leaves::of(plan, data.narrow);
         }
         Ok(pass)
+    }
+
+    /// How much an image has left to do when its cuts are known.
+    pub(super) fn work_of_image(&self) -> Work {
+        if self.leaves.is_some() { Work::Light } else { Work::Heavy }
     }
 
     /// A block of an image.

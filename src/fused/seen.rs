@@ -67,7 +67,7 @@ impl Seen {
     pub(super) fn of_pass(plan: &Arc<Plan>, pass: &Pass<'_, '_>, mode: Mode<'_>) -> Result<Self> {
         let data = pass.data;
         let images = data.extents.image;
-        let rows = threads::map(images, |image| pass.rows(image, mode));
+        let rows = threads::map_by(pass.work_of_image(), images, |image| pass.rows(image, mode));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
         let mut pools: Vec<Pool> = match rows.first() {
             Some(rows) => rows.iter().map(Pool::new).collect(),

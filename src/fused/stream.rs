@@ -89,7 +89,7 @@ fn by_pixel<'v, F>(view: &'v View<'_, F, IxDyn>, image: usize) -> Option<ArrayVi
     }
     let image = view.index_axis(Dim(1), image).into_dimensionality().ok()?;
     let pixels: ArrayView2<'v, F> = ArrayView2::reversed_axes(image);
-    (pixels.is_standard_layout() && pixels.ncols() > 1).then_some(pixels)
+    (pixels.ncols() > 1 && pixels.strides()[1] == 1).then_some(pixels)
 }
 
 /// Some pixels of a class, if they lie side by side.
@@ -104,6 +104,15 @@ fn by_class<'v, F>(
     }
     let row = view.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
     row.to_slice().map(|row| &row[pixels])
+}
+
+/// Some pixels of all classes, pixel by pixel.
+fn gather_pixels<F: Real>(view: ArrayView2<'_, F>, pixels: Range<usize>, into: &mut Vec<F>) {
+    into.clear();
+    for pixel in pixels {
+        let row = view.row(pixel).to_slice();
+        row.into_iter().for_each(|row| into.extend_from_slice(row));
+    }
 }
 
 /// Appends some pixels of a class, wherever they lie.
@@ -143,10 +152,11 @@ impl<'b, F: Real> Stream<'b, F> {
     ) -> bool {
         let (classes, order) = (self.classes, self.order);
         if order == Order::ByPixel {
-            let whole = by_pixel(&self.prediction, image).and_then(|whole| whole.to_slice());
+            let Some(view) = by_pixel(&self.prediction, image) else { return false };
+            let whole = view.to_slice();
             let cells = |pixels: &Range<usize>| pixels.start * classes..pixels.end * classes;
-            let Some(whole) = whole else { return false };
-            if let Truth::Same(target) = &self.target
+            if let Some(whole) = whole
+                && let Truth::Same(target) = &self.target
                 && let Some(target) = by_pixel(target, image).and_then(|target| target.to_slice())
             {
                 let range = cells(&pixels);
@@ -156,9 +166,16 @@ impl<'b, F: Real> Stream<'b, F> {
             }
             let first = pixels.start;
             return tiles(pixels).all(|pixels| {
-                let good = self.gather_target(image, pixels.clone(), order, tile);
-                let x = &whole[cells(&pixels)];
-                look(Piece::new(x, &tile.t, 0..classes, pixels.start - first..pixels.end - first));
+                let good = self.gather_target(isa, image, pixels.clone(), order, tile);
+                let place = pixels.start - first..pixels.end - first;
+                let x = match whole {
+                    Some(whole) => &whole[cells(&pixels)],
+                    None => {
+                        gather_pixels(view, pixels, &mut tile.x);
+                        &tile.x
+                    }
+                };
+                look(Piece::new(x, &tile.t, 0..classes, place));
                 good
             });
         }
@@ -199,7 +216,15 @@ impl<'b, F: Real> Stream<'b, F> {
         let classes = self.classes;
         let numbers = pixels.start * classes..pixels.end * classes;
         let split = |view: &View<'b, F, IxDyn>, into: &mut Vec<F>| -> Option<()> {
-            let from = &by_pixel(view, image)?.to_slice()?[numbers.clone()];
+            let view = by_pixel(view, image)?;
+            let mut gathered = Vec::new();
+            let from = match view.to_slice() {
+                Some(whole) => &whole[numbers.clone()],
+                None => {
+                    gather_pixels(view, pixels.clone(), &mut gathered);
+                    &gathered
+                }
+            };
             into.resize(from.len(), F::ZERO);
             isa.run(
                 #[inline(always)]
@@ -213,7 +238,7 @@ impl<'b, F: Real> Stream<'b, F> {
             {
                 return true;
             }
-            return self.gather_target(image, pixels, Order::ByClass, tile);
+            return self.gather_target(isa, image, pixels, Order::ByClass, tile);
         }
         tile.x.clear();
         for class in 0..self.classes {
@@ -228,11 +253,12 @@ impl<'b, F: Real> Stream<'b, F> {
         {
             return true;
         }
-        self.gather_target(image, pixels, Order::ByClass, tile)
+        self.gather_target(isa, image, pixels, Order::ByClass, tile)
     }
 
-    fn gather_target(
+    fn gather_target<I: Isa>(
         &self,
+        isa: I,
         image: usize,
         pixels: Range<usize>,
         order: Order,
@@ -241,6 +267,13 @@ impl<'b, F: Real> Stream<'b, F> {
         let (classes, size) = (self.classes, pixels.len());
         let Tile { t, labels, row, .. } = tile;
         t.clear();
+        if let Truth::Same(target) = &self.target
+            && order == Order::ByPixel
+            && let Some(target) = by_pixel(target, image)
+        {
+            gather_pixels(target, pixels, t);
+            return true;
+        }
         if let Truth::Labels(rows) = &self.target {
             labels.clear();
             rows(0, image, pixels, labels);
@@ -258,11 +291,16 @@ impl<'b, F: Real> Stream<'b, F> {
                     }
                 }
                 Order::ByClass => {
-                    for (class, row) in t.chunks_exact_mut(size).enumerate() {
-                        for (t, &label) in row.iter_mut().zip(&*labels) {
-                            *t = F::select(label as usize == class, F::ONE, F::ZERO);
-                        }
-                    }
+                    isa.run(
+                        #[inline(always)]
+                        || {
+                            for (row, class) in t.chunks_exact_mut(size).zip(0..) {
+                                for (t, &label) in row.iter_mut().zip(&*labels) {
+                                    *t = F::select(label == class, F::ONE, F::ZERO);
+                                }
+                            }
+                        },
+                    );
                 }
             }
             return true;

@@ -1,6 +1,27 @@
 //! Work on as many threads as there are, or on one. Results come back in order, so that nothing
 //! depends on how many there were.
 
+/// How much there is to do for each item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// It reads cells.
+    Heavy,
+    /// Less than it takes to wake a thread.
+    Light,
+}
+
+/// The results for all items, one after another if there is little to do.
+pub(super) fn map_by<T: Send>(
+    work: Work,
+    count: usize,
+    of: impl Fn(usize) -> T + Send + Sync,
+) -> Vec<T> {
+    match work {
+        Work::Heavy => map(count, of),
+        Work::Light => (0..count).map(of).collect(),
+    }
+}
+
 #[cfg(feature = "rayon")]
 mod several {
     use rayon::prelude::*;
@@ -9,7 +30,10 @@ mod several {
         count: usize,
         work: impl Fn(usize) -> T + Send + Sync,
     ) -> Vec<T> {
-        (0..count).into_par_iter().map(work).collect()
+        match count {
+            0 | 1 => (0..count).map(work).collect(),
+            _ => (0..count).into_par_iter().map(work).collect(),
+        }
     }
 
     pub(in crate::fused) fn take<T: Send, R: Send>(

@@ -59,8 +59,8 @@ pub(super) fn gradient<F: Float, D: Dimension>(
 ) -> Result<()> {
     let images = pass.data.extents.image;
     let matched = |pool: usize, kept: &super::observe::Kept| seen.matched(&sink.given, pool, kept);
-    let of_images =
-        threads::map(images, |image| pass.pull_image(image, &sink.given, &matched, false));
+    let pull = |image: usize| pass.pull_image(image, &sink.given, &matched, false);
+    let of_images = threads::map_by(pass.work_of_image(), images, pull);
     let of_images = of_images.into_iter().collect::<Result<Vec<Sink>>>()?;
     let slopes = of_images.iter().enumerate().map(|(image, of_image)| match &of_image.cells {
         None => pass.pull_leaves(image, of_image),

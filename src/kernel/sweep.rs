@@ -75,25 +75,28 @@ pub(crate) struct Into<'s, F> {
     pub(crate) slopes: &'s mut [F],
 }
 
-/// What some rows add up to, in the element type.
+/// What some rows add up to, in the element type, and what the loops over a part leave for each other.
 pub(crate) struct Memory<F> {
     sums: [Vec<F>; MOST_SUMS],
     /// Π (1 + z) - 1.
     product: Vec<F>,
+    part: Part<F>,
 }
 
 impl<F: Real> Memory<F> {
     /// For rows of so many lanes.
     pub(crate) fn new(row: usize) -> Self {
         let zeros = || vec![F::ZERO; row];
-        Self { sums: [zeros(), zeros(), zeros(), zeros()], product: zeros() }
+        let sums = [zeros(), zeros(), zeros(), zeros()];
+        let part = [F::ZERO; PART];
+        Self { sums, product: zeros(), part: Part { z: part, terms: [part; MOST_SUMS] } }
     }
 }
 
 /// What the loops over one part leave for each other.
 struct Part<F> {
     z: [F; PART],
-    sums: [[F; PART]; MOST_SUMS],
+    terms: [[F; PART]; MOST_SUMS],
 }
 
 /// The largest bits of predictions and of targets.
@@ -208,8 +211,6 @@ pub(crate) fn sweep<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
 ) -> bool {
     let row = memory.product.len();
     let part = part(row);
-    let zeros = [F::ZERO; PART];
-    let mut made = Part { z: zeros, sums: [zeros; MOST_SUMS] };
     let mut ends = Ends { x: F::Bits::default(), t: F::Bits::default() };
     let mut start = 0;
     while start < cells.x.len() {
@@ -220,16 +221,7 @@ pub(crate) fn sweep<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
             let end = group.min(start + part.min(row.max(part) - within));
             let slopes = if asked.slopes { &mut into.slopes[start..end] } else { &mut [] };
             let of_part = (within, start, end);
-            visit::<I, F, S, T>(
-                of,
-                &cells,
-                of_part,
-                numbers,
-                memory,
-                (&mut made, &mut ends),
-                slopes,
-                asked,
-            );
+            visit::<I, F, S, T>(of, &cells, of_part, numbers, memory, &mut ends, slopes, asked);
             start = end;
         }
         if asked.sums {
@@ -248,7 +240,7 @@ fn visit<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
     (within, start, end): (usize, usize, usize),
     numbers: &Numbers<F>,
     memory: &mut Memory<F>,
-    (made, ends): (&mut Part<F>, &mut Ends<F>),
+    ends: &mut Ends<F>,
     slopes: &mut [F],
     asked: Asked,
 ) {
@@ -257,7 +249,8 @@ fn visit<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
     let coupled = if S::COUPLED { (cells.q, cells.cost) } else { (cells.x, cells.x) };
     let (q, cost) = (&coupled.0[start..end], &coupled.1[start..end]);
     let weight = &numbers.weight[within..within + count];
-    let z = &mut made.z[..count];
+    let Memory { sums, product, part } = memory;
+    let z = &mut part.z[..count];
     for (z, &x) in z.iter_mut().zip(x) {
         *z = source.prepare::<I>(x);
     }
@@ -279,7 +272,7 @@ fn visit<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
     if !asked.sums {
         return;
     }
-    let [one, two, three, four] = &mut made.sums;
+    let [one, two, three, four] = &mut part.terms;
     let (one, two) = (&mut one[..count], &mut two[..count]);
     let (three, four) = (&mut three[..count], &mut four[..count]);
     for at in 0..count {
@@ -293,12 +286,12 @@ fn visit<I: Isa, F: Real, S: Source<F>, T: Term<F>>(
             four[at] = terms[3];
         }
     }
-    let rows = within..memory.product.len().min(within + count);
-    for (sums, terms) in memory.sums.iter_mut().zip(&made.sums).take(T::SUMS) {
+    let rows = within..product.len().min(within + count);
+    for (sums, terms) in sums.iter_mut().zip(&part.terms).take(T::SUMS) {
         add_rows(&terms[..count], &mut sums[rows.clone()]);
     }
     if T::PRODUCT {
-        multiply_rows::<I, F>(z, &mut memory.product[rows]);
+        multiply_rows::<I, F>(z, &mut product[rows]);
     }
     if S::PREDICTION != Domain::Checked {
         ends.x = largest(S::PREDICTION, x, ends.x);
