@@ -95,10 +95,11 @@ macro_rules! labels {
             pub(crate) fn classes(&self, layout: Layout, classes: usize) -> ReadRow<'a, u32> {
                 let all = u32::try_from(classes).unwrap_or(u32::MAX);
                 let ignored = self.ignored.and_then(|label| u32::try_from(label).ok());
-                let is_class = move |label: &u32| *label < all && Some(*label) != ignored;
+                let ignored = ignored.unwrap_or(u32::MAX);
                 match &self.numbers {
                     $(Numbers::$variant(view) => reader(view, layout, move |label| {
-                        u32::try_from(label).ok().filter(is_class).unwrap_or(u32::MAX)
+                        let label = u32::try_from(label).unwrap_or(u32::MAX);
+                        if (label >= all) | (label == ignored) { u32::MAX } else { label }
                     })),*
                 }
             }

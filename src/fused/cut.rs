@@ -9,7 +9,7 @@ use super::grid::Mask;
 use super::linear::Cut;
 use super::observe::{CHUNK, Mode, Pass, block, blocks};
 use super::plan::Spot;
-use super::threads;
+use super::threads::{self, Work};
 use super::window::Window;
 
 impl<'b> Pass<'_, 'b> {
@@ -20,7 +20,9 @@ impl<'b> Pass<'_, 'b> {
         let parts = match &self.leaves {
             Some(leaves) if self.plan.cuts > 0 => {
                 let Some(digester) = self.data.stream.digester(leaves, pixel) else { return };
-                threads::map(image * count, |place| digester(place / count, place % count))
+                let work = Work::of_cells(pixel * image * self.data.extents.class);
+                let part = |place: usize| digester(place / count, place % count);
+                threads::map_by(work, image * count, part)
             }
             _ => return,
         };

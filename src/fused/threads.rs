@@ -1,6 +1,18 @@
 //! Work on as many threads as there are, or on one. Results come back in order, so that nothing
 //! depends on how many there were.
 
+/// What is made of items, one after another if there is little to do.
+pub(super) fn take_by<T: Send, R: Send>(
+    work: Work,
+    items: Vec<T>,
+    of: impl Fn(T) -> R + Send + Sync,
+) -> Vec<R> {
+    match work {
+        Work::Heavy => take(items, of),
+        Work::Light => items.into_iter().map(of).collect(),
+    }
+}
+
 /// How much there is to do for each item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
@@ -8,6 +20,13 @@ pub(super) enum Work {
     Heavy,
     /// Less than it takes to wake a thread.
     Light,
+}
+
+impl Work {
+    /// Of sums over so many cells, all items together: to wake a thread takes as long as some ten thousand.
+    pub(super) fn of_cells(cells: usize) -> Self {
+        if cells < 1 << 17 { Self::Light } else { Self::Heavy }
+    }
 }
 
 /// The results for all items, one after another if there is little to do.
@@ -36,7 +55,7 @@ mod several {
         }
     }
 
-    pub(in crate::fused) fn take<T: Send, R: Send>(
+    pub(super) fn take<T: Send, R: Send>(
         items: Vec<T>,
         work: impl Fn(T) -> R + Send + Sync,
     ) -> Vec<R> {
@@ -50,12 +69,16 @@ mod one {
         (0..count).map(work).collect()
     }
 
-    pub(in crate::fused) fn take<T, R>(items: Vec<T>, work: impl Fn(T) -> R) -> Vec<R> {
+    pub(super) fn take<T, R>(items: Vec<T>, work: impl Fn(T) -> R) -> Vec<R> {
         items.into_iter().map(work).collect()
     }
 }
 
 #[cfg(not(feature = "rayon"))]
-pub(super) use one::{map, take};
+pub(super) use one::map;
+#[cfg(not(feature = "rayon"))]
+use one::take;
 #[cfg(feature = "rayon")]
-pub(super) use several::{map, take};
+pub(super) use several::map;
+#[cfg(feature = "rayon")]
+use several::take;

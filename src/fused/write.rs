@@ -21,7 +21,7 @@ use super::pull::Sink;
 use super::seen::Seen;
 use super::stream::{AnyStream, Order, Stream};
 use super::sweeping::{Slopes, Sweeping};
-use super::threads;
+use super::threads::{self, Work};
 
 /// Refuses a buffer of another shape than the prediction.
 pub(super) fn check_shape<F: Float, D: Dimension>(
@@ -67,7 +67,11 @@ pub(super) fn gradient<F: Float, D: Dimension>(
         Some(_) => Ok(None),
     });
     let slopes = slopes.collect::<Result<Vec<_>>>()?;
-    let written = threads::take(parts(pass, batch, gradient), |part| {
+    let work = match pass.work_of_image() {
+        Work::Light => Work::of_cells(batch.prediction().len()),
+        heavy => heavy,
+    };
+    let written = threads::take_by(work, parts(pass, batch, gradient), |part| {
         let image = part.image;
         match &slopes[image] {
             Some(slopes) => {
@@ -110,7 +114,8 @@ pub(super) fn at_once<F: Float, D: Dimension>(
     };
     let slopes = (0..image).map(slopes).collect::<Option<Vec<_>>>()?;
     let parts = parts(&pass, batch, gradient);
-    let digests = threads::take(parts, |part| {
+    let work = Work::of_cells(batch.prediction().len());
+    let digests = threads::take_by(work, parts, |part| {
         let slopes = &slopes[part.image];
         part.sweep(&pass, slopes)
     });
