@@ -1,7 +1,7 @@
 """The Python engines as a worker of run.py: `peers.py FRAMEWORK FOLDER THREADS`.
 
 It reads the data and what is expected of them from the folder and prints its cells, as one line of JSON.
-Then each number of a cell on standard input is answered by a row: an untimed call, then a timed one, both
+Then each number of a cell on standard input is answered by a row: calls for 20 ms, then a timed one, which is
 checked. A wrong result ends the program.
 """
 
@@ -13,6 +13,8 @@ import time
 
 import numpy
 
+# How many seconds a call is repeated before it is timed: threads wake, and clocks rise.
+WARM_UP = 0.02
 # The largest relative deviations of a value and of a derivative along the direction from plain loops in
 # f64: peers may sum in f32.
 TOLERANCE = 1e-3
@@ -53,7 +55,10 @@ def check(cell, what, found, expected):
 
 
 def timed(cell, call, expected, direction):
-    """Milliseconds of one call, whose result is checked after the clock has stopped."""
+    """Milliseconds of one call after some that are not timed; its result is checked when the clock has stopped."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < WARM_UP:
+        call()
     start = time.perf_counter()
     value, gradient = call()
     elapsed = time.perf_counter() - start
@@ -95,7 +100,6 @@ def main():
     print(json.dumps([cell for cell, _, _ in every]), file=rows, flush=True)
     for line in sys.stdin:
         cell, call, direction = every[int(line)]
-        timed(cell, call, expected[cell["workload"]], direction)
         ms = timed(cell, call, expected[cell["workload"]], direction)
         print(json.dumps({**cell, "ms": ms}), file=rows, flush=True)
 

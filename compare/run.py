@@ -4,7 +4,7 @@
 
 Each framework is a process of its own, which keeps its arrays and its compiled functions. A round visits
 every cell once; of one workload, mode and layout the engines follow each other in an order that is drawn
-anew. A visit is an untimed call and a timed one, both with a checked result. The visits before the first
+anew. A visit repeats the call for 20 ms and times the next one, whose result is checked. The visits before the first
 round, in which functions are compiled, leave no rows.
 """
 

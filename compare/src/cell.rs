@@ -1,6 +1,6 @@
 //! What is called and timed: one loss, in one mode and layout, by one engine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ndarray::Array4;
 
@@ -62,6 +62,9 @@ impl Tolerance {
     pub const NARROW_SUMS: Self = Self { value: 1e-3, slope: 1e-3 };
 }
 
+/// How long a call is repeated before it is timed: threads wake, and clocks rise.
+const WARM_UP: Duration = Duration::from_millis(20);
+
 pub struct Cell {
     pub workload: &'static Workload,
     pub mode: Mode,
@@ -73,8 +76,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Milliseconds of one call, or what is wrong with its result.
+    /// Milliseconds of one call after some that are not timed, or what is wrong with its result.
     pub fn timed(&mut self, expected: Expected, direction: &Array4<f32>) -> Result<f64, String> {
+        let start = Instant::now();
+        while start.elapsed() < WARM_UP {
+            self.call.call();
+        }
         let start = Instant::now();
         let called = self.call.call();
         let elapsed = start.elapsed();

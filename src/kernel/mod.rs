@@ -2,8 +2,8 @@
 //!
 //! A sweep reads cells that lie side by side, makes of each what an activation and one or two terms make
 //! of it, and adds that up in lanes. The formulas are composed at compile time (`point`, `term`), for each
-//! element type and each instruction set (`isa`), so that one loop does all. Elementary functions are our
-//! own, without branches (`real`).
+//! element type and each instruction set (`isa`); which of them a loss needs is one `match` (`recipe`).
+//! Elementary functions are our own, without branches (`real`).
 
 mod extreme;
 mod isa;

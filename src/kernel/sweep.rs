@@ -105,8 +105,8 @@ struct Ends<F: Real> {
     t: F::Bits,
 }
 
-/// The number of cells of the part that starts at `at`, in a row of `row` cells: whole rows where these are
-/// short, so that the loops are not, and pieces of a row where it is long.
+/// How many cells a loop takes where a row has `row`: whole rows where these are short, so that the loops are
+/// not, and pieces of a row where it is long.
 pub(crate) fn part(row: usize) -> usize {
     if row <= PART { PART / row * row } else { PART }
 }
