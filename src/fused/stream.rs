@@ -110,8 +110,9 @@ fn by_class<'v, F>(
 fn gather_pixels<F: Real>(view: ArrayView2<'_, F>, pixels: Range<usize>, into: &mut Vec<F>) {
     into.clear();
     for pixel in pixels {
-        let row = view.row(pixel).to_slice();
-        row.into_iter().for_each(|row| into.extend_from_slice(row));
+        if let Some(row) = view.row(pixel).to_slice() {
+            into.extend_from_slice(row);
+        }
     }
 }
 
@@ -168,12 +169,11 @@ impl<'b, F: Real> Stream<'b, F> {
             return tiles(pixels).all(|pixels| {
                 let good = self.gather_target(isa, image, pixels.clone(), order, tile);
                 let place = pixels.start - first..pixels.end - first;
-                let x = match whole {
-                    Some(whole) => &whole[cells(&pixels)],
-                    None => {
-                        gather_pixels(view, pixels, &mut tile.x);
-                        &tile.x
-                    }
+                let x = if let Some(whole) = whole {
+                    &whole[cells(&pixels)]
+                } else {
+                    gather_pixels(view, pixels, &mut tile.x);
+                    &tile.x
                 };
                 look(Piece::new(x, &tile.t, 0..classes, place));
                 good
@@ -218,12 +218,11 @@ impl<'b, F: Real> Stream<'b, F> {
         let split = |view: &View<'b, F, IxDyn>, into: &mut Vec<F>| -> Option<()> {
             let view = by_pixel(view, image)?;
             let mut gathered = Vec::new();
-            let from = match view.to_slice() {
-                Some(whole) => &whole[numbers.clone()],
-                None => {
-                    gather_pixels(view, pixels.clone(), &mut gathered);
-                    &gathered
-                }
+            let from = if let Some(whole) = view.to_slice() {
+                &whole[numbers.clone()]
+            } else {
+                gather_pixels(view, pixels.clone(), &mut gathered);
+                &gathered
             };
             into.resize(from.len(), F::ZERO);
             isa.run(

@@ -69,7 +69,7 @@ pub(super) fn gradient<F: Float, D: Dimension>(
     let slopes = slopes.collect::<Result<Vec<_>>>()?;
     let work = match pass.work_of_image() {
         Work::Light => Work::of_cells(batch.prediction().len()),
-        heavy => heavy,
+        Work::Heavy => Work::Heavy,
     };
     let written = threads::take_by(work, parts(pass, batch, gradient), |part| {
         let image = part.image;
