@@ -76,7 +76,7 @@
 //! ```
 //!
 //! before the value is rounded to F, and with 2 k in the place of k where a mean divides by a sum of weights
-//! that f64 does not hold exactly. So a value in f32 is good to 4e-6 of what is added up, and usually to 1e-7,
+//! that f64 does not hold exactly. So a value in f32 is good to 4e-6 of what is added up,
 //! for any number of cells, where a sum in f32 has lost the third digit after 2^24; one in f64 to about 1e-13.
 //! The number of images does not occur: they are summed exactly. Losses with weights that differ between pixels,
 //! or with steps that are no sums below the one that ends the pixels, compute cells in f64 whatever F is.

@@ -244,3 +244,44 @@ fn a_map_keeps_an_axis_that_the_layout_lacks() {
     // Without an image axis there is one image, and its weight counts for all six cells.
     assert_eq!(loss.value(&batch.with_map(Image, &map).unwrap()).unwrap(), 12.0);
 }
+
+/// With more than sixteen classes a row of lanes is longer than what a loop takes at once.
+#[test]
+fn many_classes_agree_in_both_layouts_and_with_the_reference() {
+    let losses = [
+        "(bce(sigmoid) > mean(all)) + (overlap(sigmoid) > dice(pixel; smooth=1) > mean(class, image))",
+        "bce(sigmoid; positive=[2]) > mean(all)",
+        "cross_entropy(softmax) > sum(class) > mean(pixel, image)",
+        "squared(identity) > max(class) > mean(pixel, image)",
+    ];
+    for (classes, text) in [16, 17, 21, 150].into_iter().flat_map(|c| losses.map(|l| (c, l))) {
+        // More pixels than a block has, and not as many as a multiple of sixteen.
+        let shape = (2, 13, 23, classes);
+        let prediction = Array4::from_shape_fn(shape, |(n, h, w, c)| {
+            f64::from(logit(((n * 13 + h) * 23 + w) * classes + c))
+        });
+        let target = Array4::from_shape_fn(shape, |(n, h, w, c)| {
+            f64::from(u8::from((n + h * w) % classes == c))
+        });
+        let loss: Loss = text.parse().unwrap();
+        let last = Batch::new(Layout::NHWC, &prediction, &target).unwrap();
+        let (value, gradient) = loss.value_and_gradient(&last).unwrap();
+
+        let order = [0, 3, 1, 2];
+        let first = [&prediction, &target]
+            .map(|array| array.view().permuted_axes(order).as_standard_layout().into_owned());
+        let batch = Batch::new(Layout::NCHW, &first[0], &first[1]).unwrap();
+        let (other, other_gradient) = loss.value_and_gradient(&batch).unwrap();
+        assert_eq!(value.to_bits(), other.to_bits(), "{classes} classes: {loss}");
+        assert_eq!(gradient.view().permuted_axes(order), other_gradient, "{classes}: {loss}");
+
+        let (expected, slopes) = loss.reference().value_and_gradient(&last).unwrap();
+        assert!((value - expected).abs() <= 1e-12 * expected, "{classes} classes: {loss}");
+        let size = slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-11 * size;
+        assert!(gradient.iter().zip(&slopes).all(near), "{classes} classes: {loss}");
+        // A gradient whose rows are one class off is another.
+        let wrong = gradient.iter().skip(1).zip(&slopes);
+        assert!(!wrong.into_iter().all(near), "{classes} classes: {loss}");
+    }
+}

@@ -13,6 +13,7 @@ use super::observe::{Evaluated, Kept, Mode, Pass, Row, row};
 use super::plan::Place;
 use super::pull::{Adjoint, Back, Sink};
 use super::sweeping::Slopes;
+use super::window::Window;
 
 impl Pass<'_, '_> {
     /// Passes what came back to the pools on to the cuts of an image, and to those of its cells that
@@ -54,17 +55,8 @@ impl Pass<'_, '_> {
     /// What came back to the leaves of an image, where its cuts are made of these: as if its pixels were
     /// one.
     pub(super) fn pull_digest(&self, image: usize, of_image: &Sink) -> Result<Option<Sink>> {
-        let Some(window) = self.digested(image, Mode::READ) else { return Ok(None) };
-        let shape = window.shape(Axes::ALL, self.data.extents.class);
-        let mut sink = Sink::new(of_image.parts, shape, 0);
-        let live = &self.images[image].live;
-        for ((spot, live), back) in self.plan.cut_spots().iter().zip(live).zip(&of_image.given) {
-            if let Some(back) = back {
-                let (_, sums) = part(&window, spot, live)?;
-                sums.pull_part(spot, back, None, &mut sink);
-            }
-        }
-        Ok(Some(sink))
+        let window = self.digested(image, Mode::READ);
+        window.map(|window| self.pull_cuts(&window, image, of_image)).transpose()
     }
 
     /// What came back to the numbers of the leaves of an image. None if one is not finite, for then its
@@ -94,13 +86,17 @@ impl Pass<'_, '_> {
         pixels: Range<usize>,
         of_image: &Sink,
     ) -> Result<Sink> {
-        let window = self.block(image, pixels, Mode::READ);
+        self.pull_cuts(&self.block(image, pixels, Mode::READ), image, of_image)
+    }
+
+    /// The same for any window of the image.
+    fn pull_cuts(&self, window: &Window<'_, '_>, image: usize, of_image: &Sink) -> Result<Sink> {
         let shape = window.shape(Axes::ALL, self.data.extents.class);
         let mut sink = Sink::new(of_image.parts, shape, 0);
         let live = &self.images[image].live;
         for ((spot, live), back) in self.plan.cut_spots().iter().zip(live).zip(&of_image.given) {
             if let Some(back) = back {
-                let (_, sums) = part(&window, spot, live)?;
+                let (_, sums) = part(window, spot, live)?;
                 sums.pull_part(spot, back, None, &mut sink);
             }
         }

@@ -124,6 +124,9 @@ fn gather_row<F: Real>(
     pixels: Range<usize>,
     into: &mut Vec<F>,
 ) {
+    if let Some(row) = by_class(view, class, image, pixels.clone()) {
+        return into.extend_from_slice(row);
+    }
     let row = view.index_axis(Dim(0), class).index_axis_move(Dim(0), image);
     lanes(&row, pixels, &mut |lane| {
         let start = into.len();
@@ -231,21 +234,11 @@ impl<'b, F: Real> Stream<'b, F> {
             );
             Some(())
         };
-        if self.order == Order::ByPixel && split(&self.prediction, &mut tile.x).is_some() {
-            if let Truth::Same(target) = &self.target
-                && split(target, &mut tile.t).is_some()
-            {
-                return true;
+        if split(&self.prediction, &mut tile.x).is_none() {
+            tile.x.clear();
+            for class in 0..classes {
+                gather_row(&self.prediction, class, image, pixels.clone(), &mut tile.x);
             }
-            return self.gather_target(isa, image, pixels, Order::ByClass, tile);
-        }
-        tile.x.clear();
-        for class in 0..self.classes {
-            if let Some(row) = by_class(&self.prediction, class, image, pixels.clone()) {
-                tile.x.extend_from_slice(row);
-                continue;
-            }
-            gather_row(&self.prediction, class, image, pixels.clone(), &mut tile.x);
         }
         if let Truth::Same(target) = &self.target
             && split(target, &mut tile.t).is_some()
@@ -305,12 +298,7 @@ impl<'b, F: Real> Stream<'b, F> {
             return true;
         }
         let read = |class: usize, into: &mut Vec<F>| match &self.target {
-            Truth::Same(view) => {
-                if let Some(row) = by_class(view, class, image, pixels.clone()) {
-                    return into.extend_from_slice(row);
-                }
-                gather_row(view, class, image, pixels.clone(), into);
-            }
+            Truth::Same(view) => gather_row(view, class, image, pixels.clone(), into),
             Truth::Dense(rows) => rows(class, image, pixels.clone(), into),
             Truth::Labels(_) => {}
         };

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::kernel::{
     Activated, Cells, Extreme, Into, Isa, Job, LANES, MOST_SUMS, Memory, Numbers, PART, Real,
-    Softmax, join, part, share,
+    Recipe, Softmax, join, part, share,
 };
 
 use super::digest::Digest;
@@ -135,7 +135,45 @@ impl<F: Real> Job for Sweeping<'_, '_, F> {
     }
 }
 
+/// The cells of one class of a tile that lies class by class.
+fn cells_of<'t, F: Real>(
+    recipe: Recipe,
+    tile: &'t Tile<F>,
+    softmax: &'t Softmax<F>,
+    of: Range<usize>,
+) -> Cells<'t, F> {
+    let (x, t) = (&tile.x[of.clone()], &tile.t[of.clone()]);
+    if recipe.activated != Activated::Coupled {
+        return Cells { x, q: x, cost: x, t };
+    }
+    let (x, q) = (&softmax.p[of.clone()], &softmax.q[of.clone()]);
+    Cells { x, q, cost: &softmax.cost[of], t }
+}
+
 impl<F: Real> Sweeping<'_, '_, F> {
+    /// Gathers a tile class by class, and the softmax of it where a recipe asks for that. Whether all labels
+    /// are classes, and then all logits finite.
+    fn gather<I: Isa>(
+        &self,
+        isa: I,
+        recipe: Recipe,
+        pixels: Range<usize>,
+        tile: &mut Tile<F>,
+        softmax: &mut Softmax<F>,
+    ) -> bool {
+        let size = pixels.len();
+        let labels = self.stream.gather(isa, self.image, pixels, tile);
+        if recipe.activated != Activated::Coupled {
+            return labels;
+        }
+        softmax.resize(self.stream.classes, size);
+        let finite = isa.run(
+            #[inline(always)]
+            || softmax.fill::<I>(&tile.x),
+        );
+        labels && finite
+    }
+
     /// A recipe that takes every cell by itself.
     fn plain<I: Isa>(
         &self,
@@ -187,24 +225,13 @@ impl<F: Real> Sweeping<'_, '_, F> {
         let Scratch { tile, softmax, memory, lanes, slopes: made } = scratch;
         for pixels in tiles(self.pixels.clone()) {
             let size = pixels.len();
-            softmax.resize(classes, size);
-            let labels = self.stream.gather(isa, self.image, pixels.clone(), tile);
-            let finite = isa.run(
-                #[inline(always)]
-                || softmax.fill::<I>(&tile.x),
-            );
-            let mut good = labels && finite;
+            let mut good = self.gather(isa, recipe, pixels.clone(), tile, softmax);
             if places.is_some() {
                 made.resize(classes * size, F::ZERO);
             }
             for class in 0..classes {
                 let of = class * size..(class + 1) * size;
-                let cells = Cells {
-                    x: &softmax.p[of.clone()],
-                    q: &softmax.q[of.clone()],
-                    cost: &softmax.cost[of.clone()],
-                    t: &tile.t[of.clone()],
-                };
+                let cells = cells_of(recipe, tile, softmax, of.clone());
                 let numbers = &numbers[class];
                 let lanes =
                     lanes.each_mut().map(|lanes| &mut lanes[class * LANES..(class + 1) * LANES]);
@@ -266,24 +293,9 @@ impl<F: Real> Sweeping<'_, '_, F> {
         let (mut values, mut extremes, mut ties) = (Vec::new(), Vec::new(), Vec::new());
         for pixels in tiles(self.pixels.clone()) {
             let size = pixels.len();
-            let mut good = self.stream.gather(isa, self.image, pixels.clone(), tile);
-            let coupled = recipe.activated == Activated::Coupled;
-            if coupled {
-                softmax.resize(classes, size);
-                good &= isa.run(
-                    #[inline(always)]
-                    || softmax.fill::<I>(&tile.x),
-                );
-            }
-            let cells = |class: usize| {
-                let of = class * size..(class + 1) * size;
-                let (x, t) = (&tile.x[of.clone()], &tile.t[of.clone()]);
-                if !coupled {
-                    return Cells { x, q: x, cost: x, t };
-                }
-                let (x, q) = (&softmax.p[of.clone()], &softmax.q[of.clone()]);
-                Cells { x, q, cost: &softmax.cost[of], t }
-            };
+            let mut good = self.gather(isa, recipe, pixels.clone(), tile, softmax);
+            let cells =
+                |class: usize| cells_of(recipe, tile, softmax, class * size..(class + 1) * size);
             values.resize(classes * size, F::ZERO);
             for (class, row) in values.chunks_exact_mut(size).enumerate() {
                 good &= recipe.values(isa, cells(class), &numbers[class], row);
@@ -313,7 +325,7 @@ impl<F: Real> Sweeping<'_, '_, F> {
                 #[inline(always)]
                 || share(&values, &extremes, &mut ties, made),
             );
-            if coupled {
+            if recipe.activated == Activated::Coupled {
                 isa.run(
                     #[inline(always)]
                     || softmax.pull::<I>(made),

@@ -23,7 +23,7 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Of sums over so many cells, all items together: to wake a thread takes as long as some ten thousand.
+    /// Of sums over so many cells, all items together: to wake a thread takes as long as tens of thousands.
     pub(super) fn of_cells(cells: usize) -> Self {
         if cells < 1 << 17 { Self::Light } else { Self::Heavy }
     }

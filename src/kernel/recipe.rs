@@ -80,19 +80,15 @@ trait Visit<F: Real> {
     fn with<S: Source<F>, T: Term<F>>(self, source: S, term: T) -> bool;
 }
 
-struct Sweep<'s, I, F: Real> {
+/// The sums alone, or the derivatives; those of an element are often known before its sums, which are then
+/// made along.
+struct Sweep<'s, I, F: Real, const SLOPES: bool> {
     isa: I,
     cells: Cells<'s, F>,
     numbers: &'s Numbers<F>,
     memory: &'s mut Memory<F>,
     into: Into<'s, F>,
 }
-
-/// The sums alone.
-struct Sums<'s, I, F: Real>(Sweep<'s, I, F>);
-
-/// The derivatives; those of an element are often known before its sums, which are then made along.
-struct Slopes<'s, I, F: Real>(Sweep<'s, I, F>);
 
 /// The values of an element.
 struct Values<'s, I, F: Real> {
@@ -113,23 +109,11 @@ impl<I: Isa, F: Real> Visit<F> for Values<'_, I, F> {
     }
 }
 
-impl<I: Isa, F: Real> Visit<F> for Sums<'_, I, F> {
+impl<I: Isa, F: Real, const SLOPES: bool> Visit<F> for Sweep<'_, I, F, SLOPES> {
     #[inline(always)]
     fn with<S: Source<F>, T: Term<F>>(self, source: S, term: T) -> bool {
-        let Sweep { isa, cells, numbers, memory, into } = self.0;
-        let asked = Asked { sums: true, slopes: false };
-        isa.run(
-            #[inline(always)]
-            || sweep::sweep::<I, F, S, T>((source, term), cells, numbers, memory, into, asked),
-        )
-    }
-}
-
-impl<I: Isa, F: Real> Visit<F> for Slopes<'_, I, F> {
-    #[inline(always)]
-    fn with<S: Source<F>, T: Term<F>>(self, source: S, term: T) -> bool {
-        let Sweep { isa, cells, numbers, memory, into } = self.0;
-        let asked = Asked { sums: T::SUMS == 1, slopes: true };
+        let Self { isa, cells, numbers, memory, into } = self;
+        let asked = Asked { sums: !SLOPES || T::SUMS == 1, slopes: SLOPES };
         isa.run(
             #[inline(always)]
             || sweep::sweep::<I, F, S, T>((source, term), cells, numbers, memory, into, asked),
@@ -157,7 +141,7 @@ impl Recipe {
         memory: &mut Memory<F>,
         into: Into<'_, F>,
     ) -> bool {
-        self.visit(Sums(Sweep { isa, cells, numbers, memory, into }))
+        self.visit(Sweep::<I, F, false> { isa, cells, numbers, memory, into })
     }
 
     /// Writes the derivatives with respect to the prediction, or to ln p where classes are coupled, and
@@ -170,7 +154,7 @@ impl Recipe {
         memory: &mut Memory<F>,
         into: Into<'_, F>,
     ) -> bool {
-        self.visit(Slopes(Sweep { isa, cells, numbers, memory, into }))
+        self.visit(Sweep::<I, F, true> { isa, cells, numbers, memory, into })
     }
 
     /// Writes the value of every cell of an element. Whether all cells can be read.

@@ -120,50 +120,49 @@ fn largest<F: Real>(domain: Domain, numbers: &[F], before: F::Bits) -> F::Bits {
     largest
 }
 
+/// Folds the numbers that are one row apart into one row.
 #[inline(always)]
-fn add_rows<F: Real>(terms: &[F], into: &mut [F]) {
+fn fold_rows<F: Real>(numbers: &[F], into: &mut [F], with: impl Fn(F, F) -> F) {
     if let Ok(into) = <&mut [F; LANES]>::try_from(&mut *into) {
-        let (rows, rest) = terms.as_chunks::<LANES>();
-        let mut sums = *into;
+        let (rows, rest) = numbers.as_chunks::<LANES>();
+        // In registers, which a row of another length is too long for.
+        let mut folded = *into;
         for row in rows {
             for lane in 0..LANES {
-                sums[lane] = sums[lane] + row[lane];
+                folded[lane] = with(folded[lane], row[lane]);
             }
         }
-        *into = sums;
-        for (sum, &term) in into.iter_mut().zip(rest) {
-            *sum = *sum + term;
+        *into = folded;
+        for (folded, &number) in into.iter_mut().zip(rest) {
+            *folded = with(*folded, number);
         }
         return;
     }
-    for row in terms.chunks(into.len()) {
-        for (sum, &term) in into.iter_mut().zip(row) {
-            *sum = *sum + term;
+    for row in numbers.chunks(into.len()) {
+        for (folded, &number) in into.iter_mut().zip(row) {
+            *folded = with(*folded, number);
         }
     }
 }
 
 #[inline(always)]
+fn add_rows<F: Real>(terms: &[F], into: &mut [F]) {
+    fold_rows(
+        terms,
+        into,
+        #[inline(always)]
+        |sum, term| sum + term,
+    );
+}
+
+#[inline(always)]
 fn multiply_rows<I: Isa, F: Real>(z: &[F], into: &mut [F]) {
-    if let Ok(into) = <&mut [F; LANES]>::try_from(&mut *into) {
-        let (rows, rest) = z.as_chunks::<LANES>();
-        let mut products = *into;
-        for row in rows {
-            for lane in 0..LANES {
-                products[lane] = products[lane].fma::<I>(row[lane], products[lane] + row[lane]);
-            }
-        }
-        *into = products;
-        for (product, &z) in into.iter_mut().zip(rest) {
-            *product = product.fma::<I>(z, *product + z);
-        }
-        return;
-    }
-    for row in z.chunks(into.len()) {
-        for (product, &z) in into.iter_mut().zip(row) {
-            *product = product.fma::<I>(z, *product + z);
-        }
-    }
+    fold_rows(
+        z,
+        into,
+        #[inline(always)]
+        |product, z| product.fma::<I>(z, product + z),
+    );
 }
 
 #[inline(always)]

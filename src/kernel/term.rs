@@ -159,7 +159,8 @@ impl<F: Real> Term<F> for CrossEntropy<F> {
     }
 }
 
-/// The same with both logarithms at least `-most`, and the slope that `PyTorch` gives it.
+/// -(w t ln p + (1 - t) ln(1 - p)) with both logarithms at least `-most`, and the slope that `PyTorch` gives
+/// it.
 #[derive(Clone, Copy)]
 pub(crate) struct FlooredBce<F> {
     pub(crate) line: Line<F>,
@@ -193,7 +194,7 @@ impl<F: Real> Term<F> for FlooredBce<F> {
     }
 }
 
-/// The same with p clipped to [least, most], and `epsilon` inside both logarithms.
+/// -(w t ln p + (1 - t) ln(1 - p)) with p clipped to [least, most], and `epsilon` inside both logarithms.
 #[derive(Clone, Copy)]
 pub(crate) struct ClippedBce<F> {
     pub(crate) line: Line<F>,
@@ -224,16 +225,14 @@ impl<F: Real> Term<F> for ClippedBce<F> {
     fn sums<I: Isa, S: Source<F>>(self, _: S, point: &Point<F>, t: F, weight: F) -> [F; MOST_SUMS] {
         let (a, b) = factors(self.line, t, weight);
         let (p, q, _) = clipped(point, self.least, self.most);
-        let value = if S::OWN_Q {
-            let (of_p, of_q) = (cost::<I, F>(p, q, self.epsilon), cost::<I, F>(q, p, self.epsilon));
-            times(a, of_p) + times(b, of_q)
+        let of_p = cost::<I, F>(p, q, self.epsilon);
+        let of_q = if S::OWN_Q {
+            cost::<I, F>(q, p, self.epsilon)
         } else {
-            // 1 - p is exact where p is above 1/2, and p has the digits where it is below.
-            let of_p = cost::<I, F>(p, q, self.epsilon);
-            let of_q = -(self.epsilon - p).ln_1p::<I>();
-            times(a, of_p) + times(b, of_q)
+            // p has the digits of 1 - p, whichever of the two is small.
+            -(self.epsilon - p).ln_1p::<I>()
         };
-        one(value)
+        one(times(a, of_p) + times(b, of_q))
     }
 
     #[inline(always)]
