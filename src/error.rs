@@ -44,6 +44,8 @@ pub enum ErrorKind {
     NotMergeable,
     /// A head of several outputs that is unknown, missing or named twice.
     Head,
+    /// A framework's call that the framework refuses, or that has no order here.
+    Preset,
 }
 
 impl Error {

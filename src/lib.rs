@@ -124,6 +124,7 @@ mod layout;
 mod loss;
 mod notation;
 mod outputs;
+pub mod preset;
 mod reduction;
 mod reference;
 mod region;

@@ -24,6 +24,7 @@ const TIERS: &[&[&str]] = &[
     &["explain"],
     &["between"],
     &["outputs"],
+    &["preset"],
 ];
 
 const MOST_LINES: usize = 400;

@@ -3,13 +3,13 @@
 use crate::error::{Error, Result};
 
 /// A place in a text. Every reading skips white space first and, if it fails, says where.
-pub(super) struct Cursor<'t> {
+pub(crate) struct Cursor<'t> {
     text: &'t str,
     at: usize,
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         let mut cursor = Self { text, at: 0 };
         cursor.skip_space();
         cursor
@@ -24,22 +24,22 @@ impl<'t> Cursor<'t> {
         &self.text[self.at..]
     }
 
-    fn advance(&mut self, bytes: usize) {
+    pub(crate) fn advance(&mut self, bytes: usize) {
         self.at += bytes;
         self.skip_space();
     }
 
     /// The byte offset of what comes next.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn error_at(&self, at: usize, message: impl std::fmt::Display) -> Error {
+    pub(crate) fn error_at(&self, at: usize, message: impl std::fmt::Display) -> Error {
         Error::parse(self.text, at, message)
     }
 
     /// An error at what comes next: expected this, found that.
-    pub(super) fn expected(&self, what: impl std::fmt::Display) -> Error {
+    pub(crate) fn expected(&self, what: impl std::fmt::Display) -> Error {
         let found = match self.rest().chars().next() {
             None => "the end of the text".to_owned(),
             Some(letter) if letter.is_alphanumeric() => {
@@ -51,22 +51,22 @@ impl<'t> Cursor<'t> {
         self.error_at(self.at, format!("expected {what}, found {found}"))
     }
 
-    pub(super) fn finished(&self) -> bool {
+    pub(crate) fn finished(&self) -> bool {
         self.rest().is_empty()
     }
 
     /// Whether this sign comes next.
-    pub(super) fn sees(&self, sign: char) -> bool {
+    pub(crate) fn sees(&self, sign: char) -> bool {
         self.rest().starts_with(sign)
     }
 
     /// Takes the sign if it comes next.
-    pub(super) fn takes(&mut self, sign: char) -> bool {
+    pub(crate) fn takes(&mut self, sign: char) -> bool {
         self.takes_text(sign.encode_utf8(&mut [0; 4]))
     }
 
     /// Takes the text if it comes next.
-    pub(super) fn takes_text(&mut self, text: &str) -> bool {
+    pub(crate) fn takes_text(&mut self, text: &str) -> bool {
         let sees = self.rest().starts_with(text);
         if sees {
             self.advance(text.len());
@@ -75,12 +75,12 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes the sign, which must come next.
-    pub(super) fn expect(&mut self, sign: char) -> Result<()> {
+    pub(crate) fn expect(&mut self, sign: char) -> Result<()> {
         if self.takes(sign) { Ok(()) } else { Err(self.expected(format!("`{sign}`"))) }
     }
 
     /// The word that comes next, not taken: letters, digits and `_`, the first a letter.
-    pub(super) fn peek_word(&self) -> Option<&'t str> {
+    pub(crate) fn peek_word(&self) -> Option<&'t str> {
         let rest = self.rest();
         if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
@@ -90,14 +90,14 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes a word, which must come next.
-    pub(super) fn word(&mut self, what: impl std::fmt::Display) -> Result<&'t str> {
+    pub(crate) fn word(&mut self, what: impl std::fmt::Display) -> Result<&'t str> {
         let word = self.peek_word().ok_or_else(|| self.expected(what))?;
         self.advance(word.len());
         Ok(word)
     }
 
     /// Takes one of the words, which must come next, and gives what it stands for.
-    pub(super) fn one_of<T: Copy>(&mut self, what: &str, words: &[(&str, T)]) -> Result<T> {
+    pub(crate) fn one_of<T: Copy>(&mut self, what: &str, words: &[(&str, T)]) -> Result<T> {
         let found = self.peek_word().and_then(|word| words.iter().find(|(name, _)| *name == word));
         let Some(&(word, meaning)) = found else {
             let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
@@ -108,12 +108,12 @@ impl<'t> Cursor<'t> {
     }
 
     /// Whether a number comes next, signs aside.
-    pub(super) fn sees_number(&self) -> bool {
+    pub(crate) fn sees_number(&self) -> bool {
         self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.')
     }
 
     /// Takes a number with an optional minus.
-    pub(super) fn number(&mut self, what: &str) -> Result<f64> {
+    pub(crate) fn number(&mut self, what: &str) -> Result<f64> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
         let mut end = usize::from(rest.starts_with('-'));
@@ -134,7 +134,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes a whole number.
-    pub(super) fn whole(&mut self, what: &str) -> Result<usize> {
+    pub(crate) fn whole(&mut self, what: &str) -> Result<usize> {
         let rest = self.rest();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let whole = rest[..end].parse().map_err(|_| self.expected(what))?;
@@ -143,7 +143,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes `[item, item, ...]`.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<Vec<T>> {
@@ -165,7 +165,7 @@ impl<'t> Cursor<'t> {
 
     /// Takes `; key, key=value, ...)` or `)`: the options of a call, each at most once. `option`
     /// reads the value of a key and says whether it knows the key.
-    pub(super) fn options(
+    pub(crate) fn options(
         &mut self,
         known: &[&str],
         mut option: impl FnMut(&mut Self, &'t str) -> Result<()>,
@@ -197,22 +197,19 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes `= number`.
-    pub(super) fn equals_number(&mut self) -> Result<f64> {
+    pub(crate) fn equals_number(&mut self) -> Result<f64> {
         self.expect('=')?;
         self.number("a number")
     }
 
-    /// Reads the whole text with `read`.
-    pub(super) fn whole_text<T>(
+    /// Reads the whole text with `read`; `or` says what else could follow.
+    pub(crate) fn whole_text<T>(
         text: &'t str,
+        or: &str,
         read: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
         let mut cursor = Self::new(text);
         let value = read(&mut cursor)?;
-        if cursor.finished() {
-            Ok(value)
-        } else {
-            Err(cursor.expected("`>` and a step, or the end of the text"))
-        }
+        if cursor.finished() { Ok(value) } else { Err(cursor.expected(or)) }
     }
 }

@@ -17,7 +17,9 @@ impl FromStr for Loss {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let loss = Cursor::whole_text(text, |cursor| sum(cursor, 0))?;
+        let loss = Cursor::whole_text(text, "`>` and a step, or the end of the text", |cursor| {
+            sum(cursor, 0)
+        })?;
         loss.check()?;
         Ok(loss)
     }

@@ -31,3 +31,5 @@ mod reduction;
 #[cfg(feature = "serde")]
 mod saved;
 mod weight;
+
+pub(crate) use cursor::Cursor;

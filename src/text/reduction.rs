@@ -24,7 +24,7 @@ impl FromStr for Reduction {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Cursor::whole_text(text, |cursor| {
+        Cursor::whole_text(text, "`>` and a step, or the end of the text", |cursor| {
             if cursor.peek_word() == Some("keep") {
                 cursor.word("keep")?;
                 if cursor.sees('>') {

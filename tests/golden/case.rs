@@ -28,6 +28,14 @@ pub enum Target {
     Labels { numbers: ArrayD<i64>, ignored: Option<i64> },
 }
 
+impl Target {
+    /// Labels that came as numbers of any type.
+    pub fn labels(numbers: &ArrayD<f64>, ignored: Option<i64>) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "labels are whole numbers")]
+        Self::Labels { numbers: numbers.mapv(|label| label as i64), ignored }
+    }
+}
+
 impl Before {
     fn apply(self, x: &ArrayD<f64>) -> ArrayD<f64> {
         let mut y = x.clone();
@@ -61,6 +69,24 @@ impl Before {
 }
 
 impl Case {
+    /// A case that does nothing to the prediction before the loss.
+    pub fn of(
+        loss: Loss,
+        layout: Layout,
+        prediction: ArrayD<f64>,
+        target: Target,
+        carried: Carried,
+    ) -> Result<Self, String> {
+        match target {
+            Target::Dense(target) => {
+                Ok(Self { carried, ..Self::new(loss, layout, prediction, target)? })
+            }
+            target => {
+                Ok(Self { loss, layout, prediction, before: Before::Nothing, target, carried })
+            }
+        }
+    }
+
     /// A case on dense targets, without weights.
     pub fn new(
         loss: Loss,

@@ -11,6 +11,7 @@
 //! `golden: P passed, F failed, S skipped` go to the standard output, also where a test harness
 //! keeps back what tests print.
 
+mod call;
 mod case;
 mod compare;
 mod keras;
@@ -47,7 +48,7 @@ fn translate(row: &Row) -> Result<Case, String> {
     }
     let framework = row.text("framework")?;
     let translated = match framework {
-        "torch" => torch::translate(row)?,
+        "torch" => Some(torch::translate(row)?),
         "keras" | "keras-tf" | "tf_keras" => keras::translate(row)?,
         "monai" => monai::translate(row)?,
         _ => None,

@@ -68,6 +68,25 @@ impl Row {
         Ok(found)
     }
 
+    /// Every weight by name.
+    pub fn all_weights(&self) -> Result<BTreeMap<&str, ArrayD<f64>>, String> {
+        let Some(weights) = self.0.get("weights").and_then(Value::as_object) else {
+            return Ok(BTreeMap::new());
+        };
+        let names: Vec<&str> = weights.keys().map(String::as_str).collect();
+        self.weights(&names)
+    }
+
+    /// Every argument of the framework's call.
+    pub fn arguments(&self) -> Result<&Map<String, Value>, String> {
+        self.field("args")?.as_object().ok_or_else(|| "args are no object".into())
+    }
+
+    /// An argument that is given and not null.
+    pub fn argument(&self, name: &str) -> Option<&Value> {
+        self.arguments().ok()?.get(name).filter(|value| !value.is_null())
+    }
+
     /// The arguments of the framework's call. None is given that `known` lacks.
     pub fn args(&self, known: &[&str]) -> Result<Args<'_>, String> {
         let args = self.field("args")?.as_object().ok_or("args are no object")?;

@@ -1,73 +1,40 @@
-//! `torch.nn`: element losses on tensors (N, C, ...), weights broadcast from the right.
+//! `torch.nn`: tensors (N, C, ...) and labels (N, ...); weights broadcast from the right.
 
-use lossfold::{Activation, Axis, Bce, Layout, Loss, Over, bce, mean, sum};
+use lossfold::preset::{self, Given};
+use lossfold::{Axis, Layout};
 
-use crate::case::Case;
+use crate::call::Call;
+use crate::case::{Case, Target};
 use crate::row::Row;
-use crate::weight::{Carried, Named, named};
+use crate::weight::Carried;
 
-/// The case of a row, where its loss is translated.
-pub fn translate(row: &Row) -> Result<Option<Case>, String> {
-    match row.text("loss")? {
-        "BCELoss" => probabilities(row).map(Some),
-        "BCEWithLogitsLoss" => logits(row).map(Some),
-        _ => Ok(None),
-    }
-}
+/// What the runner says of a row beside the framework's own arguments.
+const OWN: [&str; 2] = ["target", "ignore_index"];
 
-/// `BCELoss(weight=None, reduction='mean')`: w · -(t max(ln p, -100) + (1 - t) max(ln(1 - p), -100)).
-fn probabilities(row: &Row) -> Result<Case, String> {
-    let mut carried = Carried::default();
-    let loss = bce(Bce::new(Activation::Probability).log_floor(-100.0));
-    let loss = weighted(row, &["weight"], loss, &mut carried)?;
-    reduced(row, loss, carried)
-}
-
-/// `BCEWithLogitsLoss(weight=None, reduction='mean', pos_weight=None)`:
-/// w · -(`pos_weight` t ln p + (1 - t) ln(1 - p)), p the sigmoid of the logit.
-fn logits(row: &Row) -> Result<Case, String> {
-    let known = ["weight", "pos_weight"];
-    let mut carried = Carried::default();
-    let plain = Bce::new(Activation::Sigmoid);
-    let shape = row.prediction()?.shape().to_vec();
-    let positive = row.weights(&known)?.remove("pos_weight");
-    let positive =
-        positive.map(|weight| named(&weight, &shape, layout(shape.len())?)).transpose()?;
-    let loss = match positive {
-        None => bce(plain),
-        Some(Named::Number(weight)) => bce(plain.positive([weight])),
-        Some(Named::Class(weights)) => bce(plain.positive(weights)),
-        // A weight of the positive term that varies within a class: the positive term alone is what
-        // the negative one leaves of the whole.
-        Some(weight) => {
-            let negative = bce(plain.clone().positive([0.0]));
-            carried.scale(bce(plain) - negative.clone(), weight)? + negative
-        }
-    };
-    let loss = weighted(row, &known, loss, &mut carried)?;
-    reduced(row, loss, carried)
-}
-
-/// The loss scaled by `weight`.
-fn weighted(row: &Row, known: &[&str], loss: Loss, carried: &mut Carried) -> Result<Loss, String> {
-    let shape = row.prediction()?.shape().to_vec();
-    match row.weights(known)?.get("weight") {
-        None => Ok(loss),
-        Some(weight) => carried.scale(loss, named(weight, &shape, layout(shape.len())?)?),
-    }
-}
-
-/// `reduction`: over every element, whatever the weights.
-fn reduced(row: &Row, loss: Loss, carried: Carried) -> Result<Case, String> {
-    let args = row.args(&["reduction"])?;
-    let loss = match args.text("reduction")? {
-        None | Some("mean") => loss.reduce(mean(Over::All)),
-        Some("sum") => loss.reduce(sum(Over::All)),
-        Some("none") => loss,
-        Some(other) => return Err(format!("torch reduction {other} is not translated")),
-    };
+/// The case of a row.
+pub fn translate(row: &Row) -> Result<Case, String> {
     let (prediction, target) = (row.prediction()?, row.target()?);
-    Ok(Case { carried, ..Case::new(loss, layout(prediction.ndim())?, prediction, target)? })
+    let (shape, layout) = (prediction.shape().to_vec(), layout(prediction.ndim())?);
+    let mut carried = Carried::default();
+    let mut call = Call::of(row, &OWN)?;
+    let categorical = ["CrossEntropyLoss", "NLLLoss"].contains(&row.text("loss")?);
+    for (name, weight) in row.all_weights()? {
+        call = if categorical {
+            call.with(name, crate::call::numbers(&weight))
+        } else {
+            call.weight(name, &weight, (&shape, layout), &mut carried)?
+        };
+    }
+    let labels = target.ndim() < prediction.ndim();
+    let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
+    let call = call.text(&format!("torch.nn.{}", row.text("loss")?));
+    let loss = preset::parse_for(&call, &given).map_err(|error| error.to_string())?;
+    let target = if labels {
+        Target::labels(&target, row.argument("ignore_index").and_then(serde_json::Value::as_i64))
+    } else {
+        Target::Dense(target)
+    };
+    Case::of(loss, layout, prediction, target, carried)
 }
 
 /// Image, class, then any number of spatial axes.

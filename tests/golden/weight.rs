@@ -62,6 +62,21 @@ fn along(mut tensor: ArrayD<f64>, layout: Layout, axes: Axes) -> ArrayD<f64> {
 }
 
 impl Carried {
+    /// Puts a weight into the batch, and says what it is called there.
+    pub fn carry(&mut self, weight: Named) -> Result<&'static str, String> {
+        match weight {
+            Named::Image(weights) => {
+                self.image = once(self.image.as_ref(), weights.into())?;
+                Ok("image")
+            }
+            Named::Map(axes, map) => {
+                self.map = once(self.map.as_ref(), (axes, map))?;
+                Ok("map")
+            }
+            Named::Number(_) | Named::Class(_) => Err("numbers that an argument can say".into()),
+        }
+    }
+
     /// The loss, its value scaled by the weight, which the batch carries where a list cannot say it.
     pub fn scale(&mut self, loss: Loss, weight: Named) -> Result<Loss, String> {
         match weight {

@@ -1,0 +1,67 @@
+//! How a framework's loss is declared: its call, its arguments, its defaults.
+
+/// Declares a struct with a framework's arguments, and the entries by which its calls are parsed.
+///
+/// A call is given as Python declares it, every name in its place; the fields are the names on which the loss
+/// depends. The loss itself is the method `order`, which stands beside the declaration.
+macro_rules! declare {
+    ($(#[$doc:meta])* $name:ident: $version:literal $($path:literal $signature:literal),+; $given:expr; {
+        $($(#[$of:meta])* $field:ident: $type:ty = $default:expr),* $(,)?
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name { $($(#[$of])* pub $field: $type),* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+
+        impl $crate::preset::Preset for $name {
+            fn loss_for(&self, given: &$crate::preset::Given) -> $crate::Result<$crate::Loss> {
+                self.order(given)
+            }
+
+            fn loss(&self) -> $crate::Result<$crate::Loss> {
+                self.order(&$given)
+            }
+        }
+
+        impl $name {
+            pub(in $crate::preset) const ENTRIES: &'static [$crate::preset::Entry] = &[$(
+                $crate::preset::Entry {
+                    path: $path,
+                    version: $version,
+                    usual: $given,
+                    signature: $crate::preset::signature::Signature($signature),
+                    read: Self::read,
+                    defaults: Self::defaults,
+                },
+            )+];
+
+            fn read(
+                arguments: &$crate::preset::signature::Arguments<'_, '_>,
+                given: &$crate::preset::Given,
+            ) -> $crate::Result<$crate::Loss> {
+                let default = Self::default();
+                let read = Self {
+                    $($field: arguments.read(
+                        stringify!($field).trim_start_matches("r#"),
+                        default.$field,
+                    )?),*
+                };
+                read.order(given).map_err(|error| arguments.refuse(error))
+            }
+
+            fn defaults() -> Vec<(&'static str, String)> {
+                let default = Self::default();
+                vec![$((
+                    stringify!($field).trim_start_matches("r#"),
+                    $crate::preset::argument::Argument::show(&default.$field),
+                )),*]
+            }
+        }
+    };
+}
+pub(super) use declare;

@@ -1,0 +1,171 @@
+//! `torch.nn` and `torch.nn.functional`.
+//!
+//! The values of a pixelwise loss are multiplied by `weight`, then summed or divided by their number. Only
+//! [`CrossEntropyLoss`] and [`NLLLoss`] on labels divide by the sum of the weights.
+
+use super::argument::{Broadcast, Reduce, Tensor};
+use super::declare::declare;
+use super::entry::Entry;
+use super::{Given, refuse};
+use crate::axis::Axis::{Class, Image, Pixel};
+use crate::element::{Activation, Bce, Smoothing};
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::loss::{Loss, bce, cross_entropy};
+use crate::reduction::{Empty, Over, mean, sum};
+use crate::weight::Weight;
+
+pub(super) const ALL: &[&[Entry]] =
+    &[BCELoss::ENTRIES, BCEWithLogitsLoss::ENTRIES, CrossEntropyLoss::ENTRIES];
+
+/// What a weight that cannot be read is called in an error.
+fn named<T>(name: &str, read: Result<T, String>) -> Result<T> {
+    read.or_else(|why| refuse(format!("{name}: {why}")))
+}
+
+fn reduced(loss: Loss, reduction: Reduce) -> Loss {
+    match reduction {
+        Reduce::None => loss,
+        Reduce::Mean => loss.reduce(mean(Over::All)),
+        Reduce::Sum => loss.reduce(sum(Over::All)),
+    }
+}
+
+fn weighted(loss: Loss, weight: Option<&Tensor>, given: &Given) -> Result<Loss> {
+    Ok(match weight {
+        Some(weight) => named("weight", weight.broadcast(given.layout))?.scale(loss),
+        None => loss,
+    })
+}
+
+declare! {
+    /// `torch.nn.BCELoss`: probabilities, both logarithms at least -100.
+    BCELoss: "torch==2.15.0"
+        "torch.nn.BCELoss" "(weight, size_average=None, reduce=None, reduction)(input, target)",
+        "torch.nn.functional.binary_cross_entropy" "(input, target, weight, size_average=None, reduce=None, reduction)";
+    Given::dense(Layout::NCHW); {
+        /// Multiplies the values; broadcast from the right.
+        weight: Option<Tensor> = None,
+        /// What is done with the values.
+        reduction: Reduce = Reduce::Mean,
+    }
+}
+
+impl BCELoss {
+    /// -w (t max(ln p, -100) + (1 - t) max(ln(1 - p), -100)), the mean over all elements.
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let loss = bce(Bce::new(Activation::Probability).log_floor(-100.0));
+        Ok(reduced(weighted(loss, self.weight.as_ref(), given)?, self.reduction))
+    }
+}
+
+declare! {
+    /// `torch.nn.BCEWithLogitsLoss`: logits, no clamp; `pos_weight` scales the positive term and does not divide.
+    BCEWithLogitsLoss: "torch==2.15.0"
+        "torch.nn.BCEWithLogitsLoss"
+            "(weight, size_average=None, reduce=None, reduction, pos_weight)(input, target)",
+        "torch.nn.functional.binary_cross_entropy_with_logits"
+            "(input, target, weight, size_average=None, reduce=None, reduction, pos_weight)";
+    Given::dense(Layout::NCHW); {
+        /// Multiplies the values; broadcast from the right.
+        weight: Option<Tensor> = None,
+        /// What is done with the values.
+        reduction: Reduce = Reduce::Mean,
+        /// Multiplies the positive term; broadcast from the right.
+        pos_weight: Option<Tensor> = None,
+    }
+}
+
+impl BCEWithLogitsLoss {
+    /// -w (v t ln p + (1 - t) ln(1 - p)), p the sigmoid and v the `pos_weight`.
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let plain = Bce::new(Activation::Sigmoid);
+        let loss = match &self.pos_weight {
+            None => bce(plain),
+            Some(weight) => match named("pos_weight", weight.broadcast(given.layout))? {
+                Broadcast::Number(weight) => bce(plain.positive([weight])),
+                Broadcast::Class(weights) => bce(plain.positive(weights)),
+                // The positive term alone is what the negative one leaves of the whole.
+                Broadcast::Weight(weight) => {
+                    let negative = bce(plain.clone().positive([0.0]));
+                    (bce(plain) - negative.clone()).scale(weight) + negative
+                }
+            },
+        };
+        Ok(reduced(weighted(loss, self.weight.as_ref(), given)?, self.reduction))
+    }
+}
+
+/// Cross-entropy of logits or log-probabilities.
+///
+/// Labels: Σ w[t] L / Σ w[t] over the pixels that are not ignored, NaN if there are none. With smoothing ε the pixel
+/// loss is (1 - ε) w[t] (-ln p[t]) + ε/C Σ_c w_c (-ln p_c), over the same Σ w[t]. A dense target: Σ_c w_c t_c (-ln p_c),
+/// divided by the number of pixels; nothing is ignored.
+fn categorical(
+    activation: Activation,
+    weight: Option<&Tensor>,
+    smoothing: f64,
+    reduction: Reduce,
+    given: &Given,
+) -> Result<Loss> {
+    let weights = weight.map(|weight| named("weight", weight.list())).transpose()?;
+    let options = Bce::new(activation);
+    let options =
+        if smoothing == 0.0 { options } else { options.smoothing(Smoothing::Classes(smoothing)) };
+    let source = cross_entropy(options);
+    let pixels = [Pixel, Image];
+    let Some(weights) = weights else {
+        let loss = source.reduce(sum(Class));
+        return Ok(match reduction {
+            Reduce::None => loss,
+            Reduce::Sum => loss.reduce(sum(pixels)),
+            Reduce::Mean if given.labels => loss.reduce(mean(pixels).empty(Empty::Nan)),
+            Reduce::Mean => loss.reduce(mean(pixels)),
+        });
+    };
+    let per_target = Weight::Target(weights.clone());
+    if given.labels && smoothing == 0.0 {
+        let loss = source.reduce(sum(Class));
+        return Ok(match reduction {
+            Reduce::None => loss.scale(per_target),
+            Reduce::Sum => loss.scale(per_target).reduce(sum(pixels)),
+            Reduce::Mean => loss.weigh(per_target).reduce(mean(pixels).empty(Empty::Nan)),
+        });
+    }
+    let loss = source.scale(Weight::Class(weights)).reduce(sum(Class));
+    Ok(match reduction {
+        Reduce::None => loss,
+        Reduce::Sum => loss.reduce(sum(pixels)),
+        Reduce::Mean if given.labels => {
+            loss.reduce(mean(pixels).by([per_target]).empty(Empty::Nan))
+        }
+        Reduce::Mean => loss.reduce(mean(pixels)),
+    })
+}
+
+declare! {
+    /// `torch.nn.CrossEntropyLoss`: the softmax over class inside.
+    ///
+    /// `ignore_index` is the ignored label of the batch: labels with it have no mass. A dense target is a
+    /// probability per class, for which torch divides by the number of pixels and ignores nothing.
+    CrossEntropyLoss: "torch==2.15.0"
+        "torch.nn.CrossEntropyLoss"
+            "(weight, size_average=None, ignore_index, reduce=None, reduction, label_smoothing)(input, target)",
+        "torch.nn.functional.cross_entropy"
+            "(input, target, weight, size_average=None, ignore_index, reduce=None, reduction, label_smoothing)";
+    Given::labels(Layout::NCHW); {
+        /// One number per class.
+        weight: Option<Tensor> = None,
+        /// What is done with the values.
+        reduction: Reduce = Reduce::Mean,
+        /// Towards 1/C.
+        label_smoothing: f64 = 0.0,
+    }
+}
+
+impl CrossEntropyLoss {
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let Self { weight, reduction, label_smoothing } = self;
+        categorical(Activation::Softmax, weight.as_ref(), *label_smoothing, *reduction, given)
+    }
+}
