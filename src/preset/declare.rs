@@ -44,21 +44,19 @@ macro_rules! declare {
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
                 given: &$crate::preset::Given,
             ) -> $crate::Result<$crate::Loss> {
-                let default = Self::default();
                 let read = Self {
                     $($field: arguments.read(
                         stringify!($field).trim_start_matches("r#"),
-                        default.$field,
+                        Self::default().$field,
                     )?),*
                 };
                 read.order(given).map_err(|error| arguments.refuse(error))
             }
 
             fn defaults() -> Vec<(&'static str, String)> {
-                let default = Self::default();
                 vec![$((
                     stringify!($field).trim_start_matches("r#"),
-                    $crate::preset::argument::Argument::show(&default.$field),
+                    $crate::preset::argument::Argument::show(&Self::default().$field),
                 )),*]
             }
         }

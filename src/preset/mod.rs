@@ -37,9 +37,13 @@
 //! [`parse`] takes the customary case, [`parse_for`] takes what is [`Given`].
 
 mod argument;
+pub mod burn;
 mod call;
+pub mod candle;
 mod declare;
 mod entry;
+pub mod flux;
+pub mod paper;
 mod signature;
 pub mod torch;
 

@@ -16,8 +16,10 @@ mod case;
 mod compare;
 mod keras;
 mod keras_weight;
+mod literature;
 mod monai;
 mod row;
+mod rust;
 mod torch;
 mod weight;
 
@@ -50,6 +52,9 @@ fn translate(row: &Row) -> Result<Case, String> {
     let translated = match framework {
         "torch" => Some(torch::translate(row)?),
         "keras" | "keras-tf" | "tf_keras" => keras::translate(row)?,
+        "burn" | "candle" => Some(rust::translate(row)?),
+        "flux" => Some(literature::flux(row)?),
+        "literature" => Some(literature::translate(row)?),
         "monai" => monai::translate(row)?,
         _ => None,
     };
