@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Activation;
+use super::{Activation, Focal, Truth};
 use crate::error::ErrorKind;
 use crate::notation::{Number, call, list};
 
@@ -13,7 +13,8 @@ use crate::notation::{Number, call, list};
 /// ```
 ///
 /// p is the prediction after its activation, t the target, w the positive-term weight of the class
-/// (1 unless given).
+/// (1 unless given). [`focal`](Self::focal) multiplies it by a power of what p lacks to the truth,
+/// [`alpha`](Self::alpha) by a weight that depends on the target.
 ///
 /// ```
 /// use lossfold::{Activation, Bce, bce};
@@ -22,6 +23,8 @@ use crate::notation::{Number, call, list};
 /// assert_eq!(torch.to_string(), "bce(sigmoid; positive=[1, 2, 5])");
 /// let keras = bce(Bce::new(Activation::Probability).clip(1e-7));
 /// assert_eq!(keras.to_string(), "bce(probability; clip=1e-7)");
+/// let focal = bce(Bce::new(Activation::Sigmoid).focal(2.0).alpha(0.25));
+/// assert_eq!(focal.to_string(), "bce(sigmoid; focal=2, alpha=0.25)");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bce {
@@ -31,6 +34,8 @@ pub struct Bce {
     pub(crate) log_floor: Option<f64>,
     pub(crate) positive: Option<Vec<f64>>,
     pub(crate) smoothing: Option<Smoothing>,
+    pub(crate) focal: Option<Focal>,
+    pub(crate) alpha: Option<f64>,
     /// Whether the term of 1 - p is there; without it, this is the cross-entropy over classes.
     pub(crate) negative: bool,
 }
@@ -45,12 +50,14 @@ impl Bce {
             log_floor: None,
             positive: None,
             smoothing: None,
+            focal: None,
+            alpha: None,
             negative: true,
         }
     }
 
     /// Clips p to [eps, 1 - eps], both bounds rounded to the element type of the prediction (Keras).
-    /// The gradient is 0 outside.
+    /// The gradient is 0 outside, but for that of a [`focal`](Self::focal) factor, which is not clipped.
     #[must_use]
     pub fn clip(mut self, eps: f64) -> Self {
         self.clip = Some(eps);
@@ -85,6 +92,50 @@ impl Bce {
     #[must_use]
     pub fn smoothing(mut self, smoothing: Smoothing) -> Self {
         self.smoothing = Some(smoothing);
+        self
+    }
+
+    /// Multiplies the loss of a cell by a power of what its prediction lacks to the truth (Lin et al.
+    /// 2017), see [`Focal`]. A number is the exponent.
+    ///
+    /// ```
+    /// use lossfold::Axis::{Class, Image, Pixel};
+    /// use lossfold::{Activation, Batch, Bce, Layout, cross_entropy, mean, sum};
+    /// use ndarray::array;
+    ///
+    /// let loss = cross_entropy(Bce::new(Activation::Softmax).focal(2.0));
+    /// assert_eq!(loss.to_string(), "cross_entropy(softmax; focal=2)");
+    /// let loss = loss.reduce(sum(Class).then(mean([Pixel, Image])));
+    /// let (logits, target) = (array![[0.0, 0.0]], array![[1_u8, 0]]);
+    /// let value = loss.value(&Batch::new(Layout::NC, &logits, &target)?)?;
+    /// assert!((value - 2_f64.ln() / 4.0).abs() < 1e-15); // p = 1/2: (1 - p)² (-ln p)
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    #[must_use]
+    pub fn focal(mut self, focal: impl Into<Focal>) -> Self {
+        self.focal = Some(focal.into());
+        self
+    }
+
+    /// Multiplies the loss of a cell by a t + (1 - a) (1 - t), where a is `alpha`, in [0, 1], and t the
+    /// target after smoothing (Lin et al. 2017; Keras, MONAI, SMP). Under [`Truth::Terms`] it is the positive term that is
+    /// multiplied by a, and the negative one by 1 - a, which is the same where t is 0 or 1.
+    ///
+    /// It needs no [`focal`](Self::focal), and `cross_entropy` takes none: its classes have weights.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Bce, Layout, Over, bce, sum};
+    /// use ndarray::array;
+    ///
+    /// let loss = bce(Bce::new(Activation::Probability).alpha(0.25)).reduce(sum(Over::All));
+    /// let (half, target) = (array![[0.5, 0.5, 0.5]], array![[1_u8, 0, 0]]);
+    /// let value = loss.value(&Batch::new(Layout::NC, &half, &target)?)?;
+    /// assert!((value - 1.75 * 2_f64.ln()).abs() < 1e-15); // 1/4 + 3/4 + 3/4
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = Some(alpha);
         self
     }
 
@@ -137,6 +188,35 @@ impl Bce {
                 format!("positive has {weight}, expected finite numbers of at least 0"),
             );
         }
+        if let Some(focal) = &self.focal {
+            focal.check()?;
+            if !self.negative && focal.truth != Truth::Mixed {
+                return refuse(
+                    ErrorKind::Order,
+                    format!("truth is {}, but cross_entropy has one term; name none", focal.truth),
+                );
+            }
+            if focal.truth == Truth::Logit && self.activation != Activation::Sigmoid {
+                return refuse(
+                    ErrorKind::Order,
+                    format!("truth=logit needs a logit; name sigmoid, not {}", self.activation),
+                );
+            }
+        }
+        if let Some(alpha) = self.alpha {
+            if !self.negative {
+                return refuse(
+                    ErrorKind::Order,
+                    "alpha weighs two terms, but cross_entropy has one; name positive".into(),
+                );
+            }
+            if !(0.0..=1.0).contains(&alpha) {
+                return refuse(
+                    ErrorKind::Order,
+                    format!("alpha is {alpha}, expected a number in [0, 1]"),
+                );
+            }
+        }
         Ok(())
     }
 
@@ -150,6 +230,8 @@ impl Bce {
             number("log_floor", self.log_floor),
             self.positive.as_ref().map(|weights| format!("positive={}", list(weights))),
             self.smoothing.map(|smoothing| format!("smoothing={smoothing}")),
+            self.focal.map(Focal::to_text),
+            number("alpha", self.alpha),
         ]
         .into_iter()
         .flatten()

@@ -1,11 +1,13 @@
 //! Element sources: one loss value for every image, class and pixel.
 
 mod bce;
+mod focal;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use bce::{Bce, Smoothing};
+pub use focal::{Focal, Truth};
 
 use crate::error::{Error, ErrorKind, Result};
 
