@@ -104,6 +104,8 @@ pub enum Formula {
     Dice,
     Jaccard,
     Tversky,
+    Lovasz,
+    LovaszHinge,
     Own,
 }
 
@@ -237,7 +239,7 @@ impl Chain {
         });
     }
 
-    /// The activations of every source, and whether it is one of a cross-entropy or an overlap.
+    /// The activations of every source, and whether its targets lie in [0, 1] whatever the activation.
     pub fn activations(&self) -> Vec<(Activation, bool)> {
         let mut found = Vec::new();
         self.clone().each(&mut |chain| match &chain.head {
@@ -245,7 +247,9 @@ impl Chain {
                 let unit = matches!(source.formula, Element::Bce { .. });
                 found.push((source.activation, unit));
             }
-            Head::Overlap(region) => found.push((region.activation, false)),
+            Head::Overlap(region) => {
+                found.push((region.activation, region.formula == Formula::LovaszHinge));
+            }
             _ => {}
         });
         found
