@@ -204,7 +204,7 @@ impl Loss {
                         Before::Select(_) => {}
                     }
                 }
-                region.check()
+                region.check(overlap.activation)
             }
             Node::Step(child, step) => {
                 step.check()?;
