@@ -44,14 +44,19 @@ macro_rules! declare {
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
                 given: &$crate::preset::Given,
             ) -> $crate::Result<$crate::Loss> {
+                Self::of(arguments)?.order(given).map_err(|error| arguments.refuse(error))
+            }
+
+            pub(in $crate::preset) fn of(
+                arguments: &$crate::preset::signature::Arguments<'_, '_>,
+            ) -> $crate::Result<Self> {
                 let default = Self::default();
-                let read = Self {
+                Ok(Self {
                     $($field: arguments.read(
                         stringify!($field).trim_start_matches("r#"),
                         default.$field,
                     )?),*
-                };
-                read.order(given).map_err(|error| arguments.refuse(error))
+                })
             }
 
             fn defaults() -> Vec<(&'static str, String)> {
