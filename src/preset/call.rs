@@ -163,7 +163,9 @@ fn value<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Val
     } else if cursor.peek_word().is_some() {
         named(text, cursor, depth)?
     } else {
-        return Err(cursor.expected("a value: a number, a text, a list, a dict, None, True or False"));
+        return Err(
+            cursor.expected("a value: a number, a text, a list, a dict, None, True or False")
+        );
     };
     Ok(Value { at, what })
 }

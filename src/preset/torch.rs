@@ -137,9 +137,7 @@ fn categorical(
     Ok(match reduction {
         Reduce::None => loss,
         Reduce::Sum => loss.reduce(sum(pixels)),
-        Reduce::Mean if given.labels => {
-            loss.reduce(mean(pixels).by([per_target]).empty(empty))
-        }
+        Reduce::Mean if given.labels => loss.reduce(mean(pixels).by([per_target]).empty(empty)),
         Reduce::Mean => loss.reduce(mean(pixels)),
     })
 }

@@ -1,8 +1,8 @@
 //! `monai.losses`: tensors (N, C, ...), and labels (N, 1, ...).
 
+use lossfold::Axes;
 use lossfold::Axis::{Image, Pixel};
 use lossfold::preset::{self, Given};
-use lossfold::Axes;
 use ndarray::{ArrayD, Axis};
 use serde_json::Value;
 
@@ -26,7 +26,8 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         || flag("to_onehot_y").unwrap_or(false) && classes > 1;
     // The softmax is over the classes that are left, so what is dropped is no part of the batch.
     let dropped = flag("use_softmax").unwrap_or(false) && !background;
-    let (ignored, mut before) = (row.argument("ignore_index").and_then(Value::as_i64), before(row)?);
+    let (ignored, mut before) =
+        (row.argument("ignore_index").and_then(Value::as_i64), before(row)?);
     differences(row, (&prediction, &target), (labelled, background))?;
 
     let mut own = vec!["other_act"];
@@ -104,10 +105,14 @@ fn differences(
     if prediction.ndim() < 3 && over_pixels {
         return refuse("no spatial axis: torch sums over an empty list of axes as over all axes");
     }
-    if name == "MaskedDiceLoss" && labelled && background && row.all_weights()?.contains_key("mask") {
-        return refuse("masked labels: the mask makes them background, which the prediction misses");
+    if name == "MaskedDiceLoss" && labelled && background && row.all_weights()?.contains_key("mask")
+    {
+        return refuse(
+            "masked labels: the mask makes them background, which the prediction misses",
+        );
     }
-    let signed = !flag("sigmoid") && !flag("softmax") && prediction.iter().any(|&p| p < 0.0);
+    let activated = flag("sigmoid") || flag("softmax") && prediction.shape()[1] > 1;
+    let signed = !activated && prediction.iter().any(|&p| p < 0.0);
     if flag("soft_label") && !flag("squared_pred") && signed {
         return refuse("soft_label below 0: the volume of a prediction is taken to be that of |p|");
     }

@@ -23,6 +23,7 @@ const ENTROPY: [&str; 5] = ["weight", "k", "label_smoothing", "reduction", "pos_
 pub fn translate(row: &Row) -> Result<Case, String> {
     let (prediction, target) = (row.prediction()?, row.target()?);
     let (shape, layout) = (prediction.shape().to_vec(), layout(prediction.ndim())?);
+    differences(row, &shape)?;
     let mut carried = Carried::default();
     let (target, mask) = split(row, &shape, target)?;
     carried.mask = mask.map(|mask| ([Pixel, Image].into(), mask));
@@ -33,12 +34,27 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     Case::of(loss, layout, prediction, target, carried)
 }
 
+/// What is not copied: the NaN of a mean over nothing.
+fn differences(row: &Row, shape: &[usize]) -> Result<(), String> {
+    let name = row.text("loss")?;
+    let argument = |name: &str| {
+        let of = |dict: &str| row.argument(dict).and_then(|dict| dict.get(name));
+        row.argument(name).or_else(|| of("soft_dice_kwargs")).or_else(|| of("ce_kwargs"))
+    };
+    if argument("do_bg").and_then(Value::as_bool) == Some(false) && shape[1] == 1 {
+        return Err("difference: do_bg=False leaves no class of one, and the mean is NaN".into());
+    }
+    let percent = argument("k").and_then(Value::as_f64).unwrap_or(10.0);
+    let pixels: usize = shape[2..].iter().product();
+    let worst = (shape[0] * pixels) as f64 * percent / 100.0;
+    if ["TopKLoss", "DC_and_topk_loss"].contains(&name) && worst < 1.0 {
+        return Err("difference: k percent of so few pixels is none, and their mean is NaN".into());
+    }
+    Ok(())
+}
+
 /// The call of a row, its flat arguments in the dicts where nnU-Net has them.
-pub fn call(
-    row: &Row,
-    about: (&[usize], Layout),
-    carried: &mut Carried,
-) -> Result<String, String> {
+pub fn call(row: &Row, about: (&[usize], Layout), carried: &mut Carried) -> Result<String, String> {
     let name = row.text("loss")?;
     let compound = name.starts_with("DC_and_");
     let (mut outer, mut dice, mut entropy) = (Call::default(), Call::default(), Call::default());

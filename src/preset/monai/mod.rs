@@ -27,7 +27,7 @@ pub use sums::{DiceCELoss, DiceFocalLoss, GeneralizedDiceFocalLoss};
 pub use unified::AsymmetricFocalLoss;
 pub use wasserstein::{GeneralizedWassersteinDiceLoss, WassersteinWeight};
 
-use super::argument::Tensor;
+use super::argument::{Reduce, Tensor};
 use super::entry::Entry;
 use super::torch::reduced;
 use super::{Given, refuse};
@@ -115,13 +115,15 @@ impl Seen {
     }
 }
 
-/// Σ λ loss. What has λ = 0 is left out, unless all have.
-fn combined(terms: [(&str, f64, Loss); 2]) -> Result<Loss> {
+/// Σ λ loss. What has λ = 0 is left out, unless both have or every value is kept, of which it may decide how many
+/// there are.
+fn combined(terms: [(&str, f64, Loss); 2], reduction: Reduce) -> Result<Loss> {
     if let Some((name, lambda, _)) = terms.iter().find(|(_, lambda, _)| !(*lambda >= 0.0)) {
         return refuse(format!("{name}: is {lambda}, expected at least 0"));
     }
     let [(_, first, one), (_, second, other)] = terms;
-    Ok(match (first == 0.0, second == 0.0) {
+    let spared = reduction != Reduce::None;
+    Ok(match (first == 0.0 && spared, second == 0.0 && spared) {
         (true, false) => second * other,
         (false, true) => first * one,
         _ => first * one + second * other,

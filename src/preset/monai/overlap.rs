@@ -6,9 +6,9 @@ use crate::axis::Axis::{Class, Image, Pixel};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::preset::{Given, refuse};
 use crate::preset::argument::{Reduce, Tensor, words};
 use crate::preset::declare::declare;
+use crate::preset::{Given, refuse};
 use crate::reduction::{Empty, Over, mean, sum};
 use crate::region::{Overlap, Ratio, SoftOverlap, overlap};
 use crate::weight::{AbsentVolume, Weight};
@@ -233,9 +233,8 @@ impl GeneralizedDiceLoss {
     pub(super) fn order(&self, given: &Given) -> Result<Loss> {
         let seen = Seen::new(given, self.to_onehot_y, self.include_background)?;
         let source = seen.source(self.sigmoid, self.softmax)?;
-        let volume = |power| {
-            Weight::volume(power).over(spread(self.batch)).absent(AbsentVolume::Largest)
-        };
+        let volume =
+            |power| Weight::volume(power).over(spread(self.batch)).absent(AbsentVolume::Largest);
         let source = match self.w_type {
             VolumeWeight::Square => source.weigh(volume(-2.0)),
             VolumeWeight::Simple => source.weigh(volume(-1.0)),

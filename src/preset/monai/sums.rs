@@ -82,10 +82,11 @@ impl DiceCELoss {
             let labels = Given { labels: seen.labels, ..given.clone() };
             CrossEntropyLoss { weight, reduction, label_smoothing }.loss_for(&labels)?
         };
-        combined([
+        let terms = [
             ("lambda_dice", self.lambda_dice, dice.order(given)?),
             ("lambda_ce", self.lambda_ce, entropy),
-        ])
+        ];
+        combined(terms, self.reduction)
     }
 
     /// The weight without that of the background, where it is left out.
@@ -169,10 +170,11 @@ impl DiceFocalLoss {
             reduction: self.reduction,
             ..FocalLoss::default()
         };
-        combined([
+        let terms = [
             ("lambda_dice", self.lambda_dice, dice.order(given)?),
             ("lambda_focal", self.lambda_focal, focal.order(given)?),
-        ])
+        ];
+        combined(terms, self.reduction)
     }
 }
 
@@ -238,9 +240,10 @@ impl GeneralizedDiceFocalLoss {
             reduction: self.reduction,
             ..FocalLoss::default()
         };
-        combined([
+        let terms = [
             ("lambda_gdl", self.lambda_gdl, dice.order(given)?),
             ("lambda_focal", self.lambda_focal, focal.order(given)?),
-        ])
+        ];
+        combined(terms, self.reduction)
     }
 }

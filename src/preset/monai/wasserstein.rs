@@ -66,7 +66,8 @@ impl GeneralizedWassersteinDiceLoss {
             WassersteinWeight::Default => {
                 let mut foreground = vec![1.0; classes];
                 foreground[0] = 0.0;
-                let met = (1.0 - error.clone()).scale(Weight::Target(foreground)).reduce(sum(Pixel));
+                let met =
+                    (1.0 - error.clone()).scale(Weight::Target(foreground)).reduce(sum(Pixel));
                 (met.clone(), 2.0 * met + error.reduce(sum(Pixel)))
             }
             WassersteinWeight::Gdl => {
