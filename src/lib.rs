@@ -48,7 +48,8 @@
 //! The aggregates are constructors of [`Reduction`] ([`sum`], [`mean`], [`max`], [`min`], [`power`],
 //! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
 //! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky)), the sources
-//! functions ([`bce`], [`cross_entropy()`], [`squared`], [`absolute`], [`element()`], [`overlap`]). The grammar of the texts is
+//! functions ([`bce`], [`cross_entropy()`], [`squared`], [`absolute`], [`element()`], [`overlap`]); focal losses
+//! are options of the cross-entropies ([`Bce::focal`], [`Bce::alpha`]). The grammar of the texts is
 //! in [`text`].
 //!
 //! # Two engines
@@ -109,7 +110,7 @@
 //! - A loss in which an aggregate that is no sum or mean needs a number for the whole batch, or goes
 //!   over images before pixels, reads all cells at once and has no [`State`]; so does one with a
 //!   `balance` over images.
-//! - Focal and Lovász losses, and presets by the names of the frameworks.
+//! - Lovász losses, and presets by the names of the frameworks.
 
 mod axis;
 mod batch;
@@ -134,7 +135,7 @@ mod weight;
 pub use axis::{Axes, Axis, Extents};
 pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
 pub use between::{Across, Part};
-pub use element::{Activation, Bce, ElementFormula, Smoothing};
+pub use element::{Activation, Bce, ElementFormula, Focal, Smoothing, Truth};
 pub use error::{Error, ErrorKind, Result};
 pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 pub use field::Field;

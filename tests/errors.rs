@@ -6,9 +6,9 @@ use std::ops::Range;
 use lossfold::Axis::{Class, Image, Pixel};
 use lossfold::{
     Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind, Extents,
-    Field, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting, Smoothing, State,
-    Weight, absolute, bce, element, logmeanexp, max, mean, min, overlap, power, quantile, sum,
-    top_fraction, top_k,
+    Field, Focal, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting, Smoothing,
+    State, Truth, Weight, absolute, bce, element, logmeanexp, max, mean, min, overlap, power,
+    quantile, sum, top_fraction, top_k,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, arr1, arr2, arr3};
 
@@ -100,7 +100,17 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸bce(sigmoid; positive=[1, -1])" => "source `bce(sigmoid; positive=[1, -1])`: positive has -1, expected finite numbers of at least 0";
     "bce(sigmoid; smoothing=‸0.1)" => "expected a convention (half, classes, flip), found `0`";
     "‸bce(sigmoid; smoothing=half(2))" => "source `bce(sigmoid; smoothing=half(2))`: smoothing is 2, expected a number in [0, 1]";
-    "bce(sigmoid; ‸weight=[1])" => "unknown option `weight`; known are clip, epsilon, log_floor, positive, smoothing";
+    "‸bce(sigmoid; focal=-1)" => "source `bce(sigmoid; focal=-1)`: focal is -1, expected a finite number of at least 0";
+    "bce(sigmoid; focal=‸1e999)" => "expected a number that an f64 can hold, found `1e999`";
+    "bce(sigmoid; focal=2, truth=‸keras)" => "expected a convention (mixed, terms, loss, logit), found `keras`";
+    "‸bce(sigmoid; truth=loss)" => "`truth` needs `focal=2`";
+    "‸bce(sigmoid; threshold=0.5)" => "`threshold` needs `focal=2`";
+    "‸bce(sigmoid; focal=2, threshold=0)" => "source `bce(sigmoid; focal=2, threshold=0)`: threshold is 0, expected a number in (0, 1]";
+    "‸bce(softmax; focal=2, truth=logit)" => "source `bce(softmax; focal=2, truth=logit)`: truth=logit needs a logit; name sigmoid, not softmax";
+    "‸cross_entropy(softmax; focal=2, truth=loss)" => "source `cross_entropy(softmax; focal=2, truth=loss)`: truth is loss, but cross_entropy has one term; name none";
+    "‸bce(sigmoid; alpha=2)" => "source `bce(sigmoid; alpha=2)`: alpha is 2, expected a number in [0, 1]";
+    "‸cross_entropy(softmax; alpha=0.25)" => "source `cross_entropy(softmax; alpha=0.25)`: alpha weighs two terms, but cross_entropy has one; name positive";
+    "bce(sigmoid; ‸weight=[1])" => "unknown option `weight`; known are clip, epsilon, log_floor, positive, smoothing, focal, truth, threshold, alpha";
     "squared(sigmoid; ‸clip=0.1)" => "unknown option `clip`; there are none here";
     "‸overlap(sigmoid)" => "an overlap alone is no loss; add a ratio (dice, jaccard, tversky)";
     "overlap(sigmoid) > ‸mean(pixel)" => "`mean` needs values; a ratio (dice, jaccard, tversky) comes first";
@@ -194,6 +204,10 @@ fn checks() -> Vec<Case> {
         Order: bce_of(Bce::new(Activation::Sigmoid).log_floor(100.0)) => "source `bce(sigmoid; log_floor=100)`: log_floor is 100, expected a finite number below 0";
         Order: bce_of(Bce::new(Activation::Sigmoid).log_floor(-100.0).epsilon(1e-7)) => "source `bce(sigmoid; epsilon=1e-7, log_floor=-100)`: log_floor stands alone; it cannot be joined with clip or epsilon";
         Order: bce_of(Bce::new(Activation::Sigmoid).smoothing(Smoothing::Flip(-0.1))) => "source `bce(sigmoid; smoothing=flip(-0.1))`: smoothing is -0.1, expected a number in [0, 1]";
+        Order: bce_of(Bce::new(Activation::Sigmoid).focal(f64::NAN)) => "source `bce(sigmoid; focal=NaN)`: focal is NaN, expected a finite number of at least 0";
+        Order: bce_of(Bce::new(Activation::Sigmoid).focal(Focal::new(2.0).threshold(1.5))) => "source `bce(sigmoid; focal=2, threshold=1.5)`: threshold is 1.5, expected a number in (0, 1]";
+        Order: bce_of(Bce::new(Activation::Probability).focal(Focal::new(2.0).truth(Truth::Logit))) => "source `bce(probability; focal=2, truth=logit)`: truth=logit needs a logit; name sigmoid, not probability";
+        Order: bce_of(Bce::new(Activation::Sigmoid).alpha(f64::NAN)) => "source `bce(sigmoid; alpha=NaN)`: alpha is NaN, expected a number in [0, 1]";
         Weight: bce_of(Bce::new(Activation::Sigmoid).positive([1, -1])) => "source `bce(sigmoid; positive=[1, -1])`: positive has -1, expected finite numbers of at least 0";
         Order: dice(Ratio::over(Axes::NONE)) => "order: ratio `dice()` is over no axes, expected at least one";
         Order: dice(all().smooth(-1.0)) => "order: ratio `dice(all; smooth=-1)`: smooth_numerator is -1, expected a finite number of at least 0";

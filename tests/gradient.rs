@@ -3,7 +3,7 @@
 mod strategy;
 
 use approx::assert_relative_eq;
-use lossfold::{Activation, Batch, Layout, Loss, Over, bce, mean, sum};
+use lossfold::{Activation, Batch, Layout, Loss, Over, Truth, bce, mean, sum};
 use ndarray::{Array2, Array3, arr2, array};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -165,6 +165,132 @@ fn softmax_is_exact_at_ten_thousand() {
     let (value, gradient) = loss.value_and_gradient(&batch).unwrap();
     assert_eq!(value, 4e4);
     assert_eq!(gradient, arr2(&[[2.0, -2.0]]));
+}
+
+/// The value and the gradient of a source, summed over two images of two classes.
+fn summed(source: &str, prediction: &Array2<f64>, target: &Array2<f64>) -> (f64, Array2<f64>) {
+    let loss: Loss = format!("{source} > sum(all)").parse().unwrap();
+    let batch = Batch::new(Layout::NC, prediction, target).unwrap();
+    loss.value_and_gradient(&batch).unwrap()
+}
+
+/// The slopes of a source in each of its predictions, by central differences.
+fn slopes(source: &str, prediction: &Array2<f64>, target: &Array2<f64>) -> Array2<f64> {
+    let h = 1e-5;
+    Array2::from_shape_fn(prediction.dim(), |cell| {
+        let at = |step: f64| {
+            let mut moved = prediction.clone();
+            moved[cell] += step;
+            summed(source, &moved, target).0
+        };
+        (at(h) - at(-h)) / (2.0 * h)
+    })
+}
+
+#[test]
+fn the_derivative_goes_through_the_focal_factor() {
+    let target = arr2(&[[1.0, 0.0], [0.7, 0.2]]);
+    let options = [
+        "",
+        "clip=0.35, ",
+        "epsilon=0.2, ",
+        "log_floor=-100, ",
+        "positive=[2, 3], smoothing=half(0.1), ",
+    ];
+    for (activation, prediction) in [
+        ("probability", arr2(&[[0.9, 0.2], [0.4, 0.6]])),
+        ("sigmoid", arr2(&[[2.0, -1.0], [-0.5, 0.5]])),
+        ("softmax", arr2(&[[2.0, -1.0], [-0.5, 0.5]])),
+        ("normalize", arr2(&[[3.0, 1.0], [0.4, 0.8]])),
+    ] {
+        for truth in Truth::ALL {
+            for option in options {
+                for focal in ["focal=0.5", "focal=2, threshold=0.3", "focal=3, alpha=0.25"] {
+                    if truth == Truth::Logit && activation != "sigmoid" {
+                        continue;
+                    }
+                    // A threshold at which the factor jumps is far from all p here.
+                    let (factor, rest) = focal.split_once(',').unwrap_or((focal, ""));
+                    let more = if rest.is_empty() { "" } else { "," };
+                    let source =
+                        format!("bce({activation}; {option}{factor}, truth={truth}{more}{rest})");
+                    let (_, gradient) = summed(&source, &prediction, &target);
+                    let expected = slopes(&source, &prediction, &target);
+                    for (found, expected) in gradient.iter().zip(&expected) {
+                        let near = (found - expected).abs() <= 1e-8 * expected.abs().max(1.0);
+                        assert!(near, "{source}: {found}, expected {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_factor_that_is_taken_for_constant_has_another_gradient() {
+    let (prediction, target) = (arr2(&[[0.5]]), arr2(&[[1.0]]));
+    let (_, plain) = summed("bce(sigmoid)", &prediction, &target);
+    let (_, focal) = summed("bce(sigmoid; focal=2)", &prediction, &target);
+    let q = 1.0 / (1.0 + 0.5_f64.exp());
+    assert!((focal[[0, 0]] - q * q * plain[[0, 0]]).abs() > 0.05);
+}
+
+#[test]
+fn focal_losses_of_logits_are_exact_at_ten_thousand() {
+    let prediction = arr2(&[[1e4, -1e4, 1e4, -1e4]]);
+    let target = arr2(&[[1.0, 0.0, 0.0, 1.0]]); // two sure and right, two sure and wrong
+    for truth in Truth::ALL {
+        for gamma in [0.0, 0.01, 0.5, 1.0, 2.0, 5.0] {
+            let source = format!("bce(sigmoid; focal={gamma}, truth={truth})");
+            let (value, gradient) = summed(&source, &prediction, &target);
+            assert_eq!((value, gradient), (2e4, arr2(&[[0.0, 0.0, 1.0, -1.0]])), "{source}");
+        }
+    }
+    let (prediction, target) = (arr2(&[[1e4, -1e4]]), arr2(&[[0.0, 1.0]]));
+    for source in ["cross_entropy(softmax; focal=2)", "cross_entropy(softmax; focal=0.5)"] {
+        let found = summed(source, &prediction, &target);
+        assert_eq!(found, (2e4, arr2(&[[1.0, -1.0]])), "{source}");
+    }
+}
+
+#[test]
+fn focal_losses_of_confident_logits_keep_their_digits() {
+    // Of what p lacks, q: F = q and L = q, but for a share q. So F^g L is q^(1 + g), and its slope
+    // -(1 + g) times as much.
+    for x in [40.0_f64, 100.0, 690.0] {
+        let q = (-x).exp();
+        for truth in Truth::ALL {
+            for gamma in [0.01, 0.5, 1.0] {
+                if (1.0 + gamma) * x > 700.0 {
+                    continue;
+                }
+                let source = format!("bce(sigmoid; focal={gamma}, truth={truth})");
+                let (value, gradient) = summed(&source, &arr2(&[[x]]), &arr2(&[[1.0]]));
+                assert_relative_eq!(value, q.powf(1.0 + gamma), max_relative = 1e-12);
+                let slope = -(1.0 + gamma) * q.powf(1.0 + gamma);
+                assert_relative_eq!(gradient[[0, 0]], slope, max_relative = 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn where_the_slope_of_a_focal_factor_is_infinite_it_is_0() {
+    // At p = 1 the clipped loss is -ln(3/4), and has no slope; F has the slope -1.
+    let (one, target) = (arr2(&[[1.0]]), arr2(&[[1.0]]));
+    let gradient = |options: &str| {
+        summed(&format!("bce(probability; clip=0.25, {options})"), &one, &target).1[[0, 0]]
+    };
+    for truth in ["mixed", "terms", "loss"] {
+        assert_eq!(gradient(&format!("focal=0, truth={truth}")), 0.0);
+        assert_eq!(gradient(&format!("focal=0.5, truth={truth}")), 0.0);
+        assert_eq!(gradient(&format!("focal=1, truth={truth}")), 0.75_f64.ln());
+        assert_eq!(gradient(&format!("focal=2, truth={truth}")), 0.0);
+    }
+    // The slope of √(p (1 - p)) at p = 1.
+    let soft = arr2(&[[0.5]]);
+    let (_, gradient) = summed("bce(probability; clip=0.25, focal=2, truth=loss)", &one, &soft);
+    assert_eq!(gradient[[0, 0]], 0.0);
 }
 
 #[test]

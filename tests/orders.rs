@@ -785,6 +785,109 @@ fn a_map_is_applied_to_each_value() {
     costs("(1 - 0.1 * (v > mean(all))) > map(-ln(x))", V, T, -0.55_f64.ln());
 }
 
+/// The loss of one cell.
+fn of_cell(source: &str, p: f64, t: f64) -> f64 {
+    let (p, t) = (arr2(&[[p]]), arr2(&[[t]]));
+    let loss: Loss = format!("{source} > sum(all)").parse().unwrap();
+    loss.value(&Batch::new(Layout::NC, &p, &t).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn cell_costs(source: &str, p: f64, t: f64, expected: f64) {
+    let value = of_cell(source, p, t);
+    assert!(near(value, expected), "{source} at {p}, {t} is {value}, expected {expected}");
+}
+
+#[test]
+fn a_focal_loss_is_weighed_by_what_the_prediction_lacks() {
+    let ln2 = 2_f64.ln();
+    cell_costs("bce(probability; focal=2)", 0.5, 1.0, ln2 / 4.0);
+    cell_costs("bce(probability; focal=2)", 0.5, 0.0, ln2 / 4.0);
+    cell_costs("bce(sigmoid; focal=2)", 0.0, 1.0, ln2 / 4.0);
+    cell_costs("bce(probability; focal=1)", 0.25, 0.0, 0.25 * -0.75_f64.ln());
+    cell_costs("bce(probability; focal=0)", 0.25, 0.0, -0.75_f64.ln());
+    cell_costs("bce(probability; positive=[3], focal=2)", 0.5, 1.0, 0.75 * ln2);
+    cell_costs("cross_entropy(probability; focal=1)", 0.25, 1.0, 0.75 * 4_f64.ln());
+    cell_costs("cross_entropy(probability; focal=1)", 0.25, 0.0, 0.0);
+    cell_costs("cross_entropy(probability; focal=1)", 0.25, 0.5, 0.375 * 4_f64.ln());
+    cell_costs("cross_entropy(probability; positive=[3], focal=2)", 0.5, 1.0, 0.75 * ln2);
+}
+
+#[test]
+fn the_factor_is_not_clipped_and_the_loss_is() {
+    cell_costs("bce(probability; clip=0.25, focal=2)", 0.0, 1.0, 4_f64.ln());
+    cell_costs("bce(probability; clip=0.25, focal=2)", 1.0, 1.0, 0.0);
+    cell_costs("bce(probability; clip=0.25, focal=0)", 1.0, 1.0, -0.75_f64.ln());
+    cell_costs("bce(probability; log_floor=-1, focal=1)", 0.25, 1.0, 0.75);
+    cell_costs("bce(probability; epsilon=0.5, focal=1)", 0.5, 1.0, 0.0);
+}
+
+#[test]
+fn alpha_weighs_positives_against_negatives() {
+    let ln2 = 2_f64.ln();
+    cell_costs("bce(probability; alpha=0.25)", 0.5, 1.0, ln2 / 4.0);
+    cell_costs("bce(probability; alpha=0.25)", 0.5, 0.0, 0.75 * ln2);
+    cell_costs("bce(probability; focal=2, alpha=0.25)", 0.5, 0.0, 0.75 * ln2 / 4.0);
+    // 1/4 · 1/4 + 3/4 · 3/4 = 5/8.
+    cell_costs("bce(probability; alpha=0.25)", 0.5, 0.25, 0.625 * ln2);
+    // Of its terms, the positive one is 1/4 · 1/4 and the negative one 3/4 · 3/4 of the whole, too, ...
+    cell_costs("bce(probability; focal=1, truth=terms, alpha=0.25)", 0.5, 0.25, 0.3125 * ln2);
+    // ... but at p = 1/4 they differ: F = 3/4 and 1/4, -ln p = ln 4 and -ln(1 - p).
+    let terms = 0.0625 * 0.75 * 4_f64.ln() + 0.5625 * 0.25 * -0.75_f64.ln();
+    cell_costs("bce(probability; focal=1, truth=terms, alpha=0.25)", 0.25, 0.25, terms);
+    // The target is the one after smoothing, 3/4.
+    cell_costs("bce(probability; smoothing=half(0.5), alpha=0)", 0.5, 1.0, 0.25 * ln2);
+}
+
+/// On p = t = 3/4, by each convention.
+fn conventions() -> [(&'static str, f64); 4] {
+    let (of_p, of_q) = (-0.75_f64.ln(), 4_f64.ln());
+    let whole = 0.75 * of_p + 0.25 * of_q;
+    [
+        ("mixed", 0.375 * whole),
+        ("terms", 0.75 * 0.25 * of_p + 0.25 * 0.75 * of_q),
+        ("loss", (1.0 - (27.0_f64 / 256.0).sqrt().sqrt()) * whole), // p³ᐟ⁴ q¹ᐟ⁴
+        ("logit", whole / (1.0 + 3_f64.sqrt())), // the logit is ln 3, and half of it
+    ]
+}
+
+#[test]
+fn a_soft_target_is_the_truth_by_the_named_convention() {
+    for (truth, expected) in conventions() {
+        let source = format!("bce(sigmoid; focal=1, truth={truth})");
+        cell_costs(&source, 3_f64.ln(), 0.75, expected);
+        let smoothed = format!("bce(sigmoid; smoothing=half(0.5), focal=1, truth={truth})");
+        cell_costs(&smoothed, 3_f64.ln(), 1.0, expected);
+        cell_costs(&source, 3_f64.ln(), 1.0, 0.25 * -0.75_f64.ln());
+        cell_costs(&source, 3_f64.ln(), 0.0, 0.75 * 4_f64.ln());
+    }
+}
+
+#[test]
+fn a_wrong_convention_is_seen_on_a_soft_target_only() {
+    for (truth, expected) in conventions() {
+        for (wrong, _) in conventions().iter().filter(|(wrong, _)| *wrong != truth) {
+            let source = format!("bce(sigmoid; focal=1, truth={wrong})");
+            let soft = of_cell(&source, 3_f64.ln(), 0.75);
+            assert!((soft - expected).abs() > 1e-3, "{wrong} for {truth} is {soft}");
+            cell_costs(&source, 3_f64.ln(), 1.0, 0.25 * -0.75_f64.ln());
+        }
+    }
+}
+
+#[test]
+fn below_the_threshold_a_cell_counts_in_full() {
+    for truth in ["mixed", "terms", "loss"] {
+        let source = format!("bce(probability; focal=2, truth={truth}, threshold=0.5)");
+        cell_costs(&source, 0.25, 1.0, 4_f64.ln());
+        cell_costs(&source, 0.5, 1.0, 2_f64.ln());
+        cell_costs(&source, 0.75, 1.0, 0.25 * -0.75_f64.ln()); // (1/4 / 1/2)²
+        cell_costs(&source, 0.25, 0.0, 0.25 * -0.75_f64.ln());
+    }
+    cell_costs("cross_entropy(probability; focal=1, threshold=0.25)", 0.5, 1.0, 2.0 * 2_f64.ln());
+    cell_costs("cross_entropy(probability; focal=1, threshold=1)", 0.5, 1.0, 2_f64.ln());
+}
+
 #[test]
 fn lists_per_class_keep_their_numbering_behind_a_selection() {
     let (v, t) = ([[[1.0, 5.0, 7.0]]], [[[0.0, 0.0, 1.0]]]);

@@ -1,9 +1,9 @@
 //! The text language: what prints is what parses, and nothing that is parsed panics.
 
 use lossfold::{
-    Absent, AbsentVolume, Activation, Aggregate, Axes, Axis, Batch, Bce, Empty, ErrorKind, Layout,
-    Loss, Map, Over, Overlap, Ratio, Reduction, Smoothing, SoftOverlap, Step, Weight, absolute,
-    bce, overlap, squared,
+    Absent, AbsentVolume, Activation, Aggregate, Axes, Axis, Batch, Bce, Empty, ErrorKind, Focal,
+    Layout, Loss, Map, Over, Overlap, Ratio, Reduction, Smoothing, SoftOverlap, Step, Truth,
+    Weight, absolute, bce, cross_entropy, overlap, squared,
 };
 use ndarray::{Array1, Array3};
 use proptest::collection::vec;
@@ -134,6 +134,44 @@ fn layout() -> impl Strategy<Value = Layout> {
         .prop_map(|axes| Layout::new(&axes).expect("at most eight axes, each named once"))
 }
 
+/// A factor that a loss of the activation may have, of one term or two.
+fn focal(activation: Activation, terms: usize) -> impl Strategy<Value = Focal> {
+    let possible = |truth: &Truth| match truth {
+        Truth::Mixed => true,
+        Truth::Logit => terms == 2 && activation == Activation::Sigmoid,
+        _ => terms == 2,
+    };
+    let truths: Vec<Truth> = Truth::ALL.into_iter().filter(possible).collect();
+    let threshold = option::of(select(vec![5e-324, 0.1, 0.5, 1.0]));
+    (not_negative(), select(truths), threshold).prop_map(|(gamma, truth, threshold)| {
+        let focal = Focal::new(gamma).truth(truth);
+        threshold.map_or(focal, |threshold| focal.threshold(threshold))
+    })
+}
+
+/// Cross-entropies with focal factors and balances.
+fn focused() -> impl Strategy<Value = Loss> {
+    let activations = select(vec![
+        Activation::Probability,
+        Activation::Sigmoid,
+        Activation::Softmax,
+        Activation::Normalize,
+    ]);
+    (activations, 1_usize..=2).prop_flat_map(|(activation, terms)| {
+        (option::of(focal(activation, terms)), option::of(0.0..=1.0)).prop_map(
+            move |(focal, alpha)| {
+                let mut options = Bce::new(activation).clip(1e-7);
+                options = focal.map_or(options.clone(), |focal| options.focal(focal));
+                match alpha {
+                    Some(alpha) if terms == 2 => bce(options.alpha(alpha)),
+                    _ if terms == 2 => bce(options),
+                    _ => cross_entropy(options),
+                }
+            },
+        )
+    })
+}
+
 fn element() -> impl Strategy<Value = Loss> {
     let smoothing = prop_oneof![
         (0.0..=1.0).prop_map(Smoothing::Half),
@@ -165,7 +203,7 @@ fn element() -> impl Strategy<Value = Loss> {
             options = positive.map_or(options.clone(), |weights| options.positive(weights));
             bce(smoothing.map_or(options.clone(), |smoothing| options.smoothing(smoothing)))
         });
-    prop_oneof![2 => bces, 1 => activation().prop_map(squared), 1 => activation().prop_map(absolute)]
+    prop_oneof![2 => bces, 2 => focused(), 1 => activation().prop_map(squared), 1 => activation().prop_map(absolute)]
 }
 
 fn classes() -> impl Strategy<Value = Vec<usize>> {
@@ -405,7 +443,7 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 84] = [
+const WORDS: [&str; 90] = [
     "bce",
     "squared",
     "absolute",
@@ -462,6 +500,12 @@ const WORDS: [&str; 84] = [
     "positive",
     "smoothing",
     "half",
+    "focal",
+    "truth",
+    "threshold",
+    "alpha",
+    "terms",
+    "logit",
     "fraction",
     "k",
     "p",

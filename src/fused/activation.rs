@@ -167,8 +167,24 @@ impl Activated {
         }
     }
 
+    /// Whether p is made of logits.
+    pub(super) fn is_of_logits(&self) -> bool {
+        matches!(self.activation, Activation::Sigmoid | Activation::Softmax)
+    }
+
+    /// The derivatives with respect to ln p and to ln(1 - p): a slope with respect to p is p times as much.
+    pub(super) fn of_logarithms(&self, slope: Slope) -> (Grid, Grid) {
+        match slope {
+            Slope::Probability(s) => {
+                let none = Grid::zeros(s.shape);
+                (s.times(&self.p), none)
+            }
+            Slope::Logarithms(a, b) => (a, b),
+        }
+    }
+
     /// The derivative with respect to p.
-    fn of_p(&self, slope: Slope) -> Grid {
+    pub(super) fn of_p(&self, slope: Slope) -> Grid {
         match slope {
             Slope::Probability(s) => s,
             Slope::Logarithms(mut a, mut b) => {
@@ -205,14 +221,7 @@ impl Activated {
         let Some((leading, rest_alone)) = &self.others else { return };
         let shape = self.p.shape;
         let size = shape.image * shape.pixel;
-        // With respect to ln p, where a slope with respect to p is p times as much.
-        let (a, b) = match slope {
-            Slope::Probability(s) => {
-                let none = Grid::zeros(s.shape);
-                (s.times(&self.p), none)
-            }
-            Slope::Logarithms(a, b) => (a, b),
-        };
+        let (a, b) = self.of_logarithms(slope);
         let (mut other_a, mut other_ratios) = (Others::new(shape.class), Others::new(shape.class));
         for pixel in 0..size {
             let at = |class: usize| class * size + pixel;

@@ -1,9 +1,10 @@
 //! Element formulas on a window of cells.
 
-use crate::element::{Bce, Element};
+use crate::element::{Bce, Element, Focal, Truth};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::activation::{Activated, Slope};
+use super::focal::focused;
 use super::grid::Grid;
 
 /// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
@@ -16,7 +17,9 @@ fn takes_logarithms(bce: &Bce) -> bool {
 
 /// Whether an element is made of the logarithms of p and 1 - p.
 pub(super) fn wants_logarithms(element: &Element) -> bool {
-    matches!(element, Element::Bce(bce) if takes_logarithms(bce))
+    let Element::Bce(bce) = element else { return false };
+    let of_factor = |focal: Focal| matches!(focal.truth, Truth::Loss | Truth::Logit);
+    takes_logarithms(bce) || bce.focal.is_some_and(of_factor)
 }
 
 /// The value of every cell, and its slope. `narrow` rounds to the element type of the prediction.
@@ -54,7 +57,7 @@ pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
 
-/// -(a ln p + b ln(1 - p)), where a = w t and b = 1 - t; a term whose factor is 0 is 0.
+/// -(w t ln p + (1 - t) ln(1 - p)), balanced by alpha and focused.
 fn cross_entropy(
     bce: &Bce,
     element: &Element,
@@ -75,15 +78,51 @@ fn cross_entropy(
         ));
     }
     let line = bce.smoothing.map_or((1.0, 0.0), |smoothing| smoothing.line(shape.class));
-    let (mut a, mut b) = (target.clone(), target.clone());
+    let smooth = target.clone().map(|t| line.0 * t + line.1);
+    let (mut a, mut b) = (smooth.clone(), smooth.clone());
     for (class, image) in shape.rows() {
         let weight = positive[if positive.len() == 1 { 0 } else { class }];
-        a.row_mut(class, image).iter_mut().for_each(|t| *t = weight * (line.0 * *t + line.1));
-        b.row_mut(class, image).iter_mut().for_each(|t| {
-            *t = if bce.negative { 1.0 - (line.0 * *t + line.1) } else { 0.0 };
-        });
+        a.row_mut(class, image).iter_mut().for_each(|t| *t *= weight);
     }
+    b = b.map(|t| if bce.negative { 1.0 - t } else { 0.0 });
+    let by_term = bce.focal.is_some_and(|focal| focal.truth == Truth::Terms);
+    match bce.alpha {
+        None => {}
+        Some(alpha) if by_term => {
+            a = a.map(|a| alpha * a);
+            b = b.map(|b| (1.0 - alpha) * b);
+        }
+        Some(alpha) => {
+            let balance = smooth.clone().map(|t| alpha * t + (1.0 - alpha) * (1.0 - t));
+            a = a.times(&balance);
+            b = b.times(&balance);
+        }
+    }
+    let Some(focal) = bce.focal else { return Ok(terms(bce, activated, (a, b), narrow)) };
+    let parts = if bce.negative && !by_term {
+        vec![(smooth, a, b)]
+    } else {
+        // A term alone has the factor of the target that makes it the truth.
+        let (sure, none) = (Grid::filled(shape, 1.0), Grid::zeros(shape));
+        let mut parts = vec![(sure, a, none.clone())];
+        if bce.negative {
+            parts.push((none.clone(), none, b));
+        }
+        parts
+    };
+    let parts = parts.into_iter().map(|(t, a, b)| (t, terms(bce, activated, (a, b), narrow)));
+    Ok(focused(focal, activated, parts))
+}
+
+/// -(a ln p + b ln(1 - p)); a term whose factor is 0 is 0.
+fn terms(
+    bce: &Bce,
+    activated: &Activated,
+    (a, b): (Grid, Grid),
+    narrow: fn(f64) -> f64,
+) -> (Grid, Slope) {
     let term = |factor: f64, logarithm: f64| if factor == 0.0 { 0.0 } else { factor * logarithm };
+    let shape = a.shape;
     let mut value = Grid::zeros(shape);
     if let Some((ln_p, ln_q)) = &activated.logarithms
         && takes_logarithms(bce)
@@ -94,14 +133,14 @@ fn cross_entropy(
             *value = -(term(a.cells[cell], ln_p) + term(b.cells[cell], ln_q));
         }
         if bce.log_floor.is_none() {
-            return Ok((value, Slope::Logarithms(a.map(|a| -a), b.map(|b| -b))));
+            return (value, Slope::Logarithms(a.map(|a| -a), b.map(|b| -b)));
         }
         let mut slope = Grid::zeros(shape);
         for (cell, slope) in slope.cells.iter_mut().enumerate() {
             let (p, q) = (activated.p.cells[cell], activated.q.cells[cell]);
             *slope = (b.cells[cell] * p - a.cells[cell] * q) / (p * q).max(LEAST_SLOPE);
         }
-        return Ok((value, Slope::Probability(slope)));
+        return (value, Slope::Probability(slope));
     }
     let mut slope = Grid::zeros(shape);
     let (least, most) = match bce.clip {
@@ -120,5 +159,5 @@ fn cross_entropy(
             slope.cells[cell] = term(b, 1.0 / under) - term(a, 1.0 / over);
         }
     }
-    Ok((value, Slope::Probability(slope)))
+    (value, Slope::Probability(slope))
 }

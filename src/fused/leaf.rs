@@ -206,6 +206,9 @@ fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Option<Formula>
     if *bce == Bce::new(Activation::Sigmoid) {
         return Some(Formula::PlainBce);
     }
+    if bce.focal.is_some() || bce.alpha.is_some() {
+        return None;
+    }
     let (scale, shift) = bce.smoothing.map_or((1.0, 0.0), |smoothing| smoothing.line(classes));
     let logarithm = match (bce.log_floor, bce.clip, bce.epsilon) {
         (Some(floor), ..) => Logarithm::Floored { floor, least_slope: LEAST_SLOPE },

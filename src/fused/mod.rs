@@ -26,6 +26,7 @@ mod exact;
 mod facts;
 mod field;
 mod flat;
+mod focal;
 mod fold;
 mod given;
 mod grid;

@@ -50,20 +50,18 @@ macro_rules! declare {
             pub(in $crate::preset) fn of(
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
             ) -> $crate::Result<Self> {
-                let default = Self::default();
                 Ok(Self {
                     $($field: arguments.read(
                         stringify!($field).trim_start_matches("r#"),
-                        default.$field,
+                        Self::default().$field,
                     )?),*
                 })
             }
 
             fn defaults() -> Vec<(&'static str, String)> {
-                let default = Self::default();
                 vec![$((
                     stringify!($field).trim_start_matches("r#"),
-                    $crate::preset::argument::Argument::show(&default.$field),
+                    $crate::preset::argument::Argument::show(&Self::default().$field),
                 )),*]
             }
         }

@@ -37,11 +37,15 @@
 //! [`parse`] takes the customary case, [`parse_for`] takes what is [`Given`].
 
 mod argument;
+pub mod burn;
 mod call;
+pub mod candle;
 mod declare;
 mod entry;
+pub mod flux;
 pub mod monai;
 pub mod nnunet;
+pub mod paper;
 mod signature;
 pub mod torch;
 

@@ -16,6 +16,19 @@ pub(super) struct Activated {
     pub(super) ln_q: Array3<f64>,
 }
 
+/// A prediction and a target, as a cross-entropy sees them.
+#[derive(Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) activation: Activation,
+    /// The prediction before its activation.
+    pub(super) x: f64,
+    pub(super) p: f64,
+    pub(super) ln_p: f64,
+    pub(super) ln_q: f64,
+    /// The target after smoothing.
+    pub(super) t: f64,
+}
+
 /// The derivatives of a value with respect to p, to ln p and to ln(1 - p): a formula uses those in
 /// which it is exact.
 #[derive(Clone, Copy, Default)]
@@ -23,6 +36,17 @@ pub(super) struct Slope {
     pub(super) p: f64,
     pub(super) ln_p: f64,
     pub(super) ln_q: f64,
+}
+
+impl Slope {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self { p: self.p + other.p, ln_p: self.ln_p + other.ln_p, ln_q: self.ln_q + other.ln_q }
+    }
+}
+
+/// A product in which a factor of 0 gives 0, whatever the other.
+pub(super) fn times(factor: f64, x: f64) -> f64 {
+    if factor == 0.0 || x == 0.0 { 0.0 } else { factor * x }
 }
 
 /// ln(1 + e^x).
@@ -81,6 +105,17 @@ impl Activated {
             }
         };
         Self { activation, x, p, ln_p, ln_q }
+    }
+
+    pub(super) fn cell(&self, at: (usize, usize, usize), t: f64) -> Cell {
+        Cell {
+            activation: self.activation,
+            x: self.x[at],
+            p: self.p[at],
+            ln_p: self.ln_p[at],
+            ln_q: self.ln_q[at],
+            t,
+        }
     }
 
     /// Refuses pixels that are read and whose scores sum to 0, where a sum divides.
@@ -148,9 +183,6 @@ impl Activated {
         let cell = |class: usize| (class, at.0, at.1);
         let p = |class| self.p[cell(class)];
         let q = |class| self.ln_q[cell(class)].exp();
-        let times = |slope: f64, derivative: f64| {
-            if slope == 0.0 || derivative == 0.0 { 0.0 } else { slope * derivative }
-        };
         match self.activation {
             Activation::Probability | Activation::Identity if c == k => {
                 times(slope.p, 1.0) + times(slope.ln_p, 1.0 / p(c))

@@ -2,10 +2,11 @@
 
 use ndarray::Array3;
 
-use super::activation::{Activated, Slope};
+use super::activation::{Activated, Cell, Slope, times};
 use super::data::Data;
+use super::focal::focused;
 use super::weight::check_classes;
-use crate::element::{Bce, Element};
+use crate::element::{Bce, Element, Truth};
 use crate::error::Result;
 
 /// The value of every cell that is read, and its slope.
@@ -29,13 +30,11 @@ pub(super) fn evaluate(
             Element::Bce(bce) => {
                 let of_class = |weights: &Vec<f64>| weights[cell.0.min(weights.len() - 1)];
                 let positive = bce.positive.as_ref().map_or(1.0, of_class);
-                let (ln_p, ln_q) = (activated.ln_p[cell], activated.ln_q[cell]);
                 let t = bce.smoothing.map_or(t, |smoothing| {
                     let (a, b) = smoothing.line(data.extents.class);
                     a * t + b
                 });
-                let negative = if bce.negative { 1.0 - t } else { 0.0 };
-                binary_cross_entropy(bce, data.narrow, (positive * t, negative), (p, ln_p, ln_q))
+                cross_entropy(bce, data.narrow, positive, activated.cell(cell, t))
             }
             Element::Squared(_) => {
                 let error = activated.error(cell, t);
@@ -58,6 +57,37 @@ pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
 
+/// -(w t ln p + (1 - t) ln(1 - p)), balanced by alpha and focused.
+fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64, Slope) {
+    let t = cell.t;
+    let by_term = bce.focal.is_some_and(|focal| focal.truth == Truth::Terms);
+    let (of_positive, of_negative) = match bce.alpha {
+        None => (1.0, 1.0),
+        Some(alpha) if by_term => (alpha, 1.0 - alpha),
+        Some(alpha) => {
+            let balance = alpha * t + (1.0 - alpha) * (1.0 - t);
+            (balance, balance)
+        }
+    };
+    let (a, b) = (of_positive * w * t, of_negative * (1.0 - t));
+    let of =
+        |a: f64, b: f64| binary_cross_entropy(bce, narrow, (a, b), (cell.p, cell.ln_p, cell.ln_q));
+    let of_one = || of(a, 0.0);
+    match bce.focal {
+        None if bce.negative => of(a, b),
+        None => of_one(),
+        Some(focal) if bce.negative && !by_term => focused(focal, cell, of(a, b)),
+        Some(focal) => {
+            let positive = focused(focal, Cell { t: 1.0, ..cell }, of_one());
+            if !bce.negative {
+                return positive;
+            }
+            let negative = focused(focal, Cell { t: 0.0, ..cell }, of(0.0, b));
+            (positive.0 + negative.0, positive.1.plus(negative.1))
+        }
+    }
+}
+
 /// What `PyTorch` puts under its backward: its 1e-12 is an f32 whatever the element type.
 const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
 
@@ -68,7 +98,6 @@ fn binary_cross_entropy(
     (a, b): (f64, f64),
     (p, ln_p, ln_q): (f64, f64, f64),
 ) -> (f64, Slope) {
-    let times = |factor: f64, x: f64| if factor == 0.0 { 0.0 } else { factor * x };
     // 1 - p keeps its digits where p is nearly 1.
     let q = ln_q.exp();
     if let Some(floor) = bce.log_floor {

@@ -12,6 +12,7 @@ mod data;
 mod element;
 mod equivalence;
 mod evaluate;
+mod focal;
 mod outline;
 mod pull;
 mod reduce;

@@ -149,8 +149,8 @@ fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     let words = Activation::ALL.map(|activation| (activation.word(), activation));
     let activation = cursor.one_of("what the prediction is", &words)?;
     let loss = match name {
-        "bce" => bce(bce_options(cursor, activation)?),
-        "cross_entropy" => cross_entropy(bce_options(cursor, activation)?),
+        "bce" => bce(bce_options(cursor, at, activation)?),
+        "cross_entropy" => cross_entropy(bce_options(cursor, at, activation)?),
         "squared" => {
             cursor.options(&[], |_, _| Ok(()))?;
             squared(activation)

@@ -20,6 +20,10 @@
 //! function  = "-ln(x)" | "x^" number
 //! ```
 //!
+//! The options of `bce` and `cross_entropy` are those of [`Bce`](crate::Bce): numbers `clip`, `epsilon`,
+//! `log_floor`, `focal`, `threshold` and `alpha`, a list `positive`, `smoothing=half(0.1)` (`half`, `classes`,
+//! `flip`) and `truth=loss` (`mixed`, `terms`, `loss`, `logit`). `truth` and `threshold` need `focal`.
+//!
 //! `>` binds tighter than `*` and `/`, then `+` and `-`; in a sum, a loss with steps stands in
 //! parentheses. White space is free.
 

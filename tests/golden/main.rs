@@ -17,9 +17,11 @@ mod compare;
 mod keras;
 mod keras_weight;
 mod levels;
+mod literature;
 mod monai;
 mod nnunet;
 mod row;
+mod rust;
 mod torch;
 mod weight;
 
@@ -52,6 +54,9 @@ fn translate(row: &Row) -> Result<Case, String> {
     let translated = match framework {
         "torch" => Some(torch::translate(row)?),
         "keras" | "keras-tf" | "tf_keras" => keras::translate(row)?,
+        "burn" | "candle" => Some(rust::translate(row)?),
+        "flux" => Some(literature::flux(row)?),
+        "literature" => Some(literature::translate(row)?),
         "monai" => Some(monai::translate(row)?),
         "nnunet" | "nnunetv2" => Some(nnunet::translate(row)?),
         _ => None,

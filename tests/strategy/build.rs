@@ -1,15 +1,15 @@
 //! The crate's loss and batch of a case.
 
 use lossfold::{
-    Absent as AbsentRule, Activation, Aggregate, Axes, Axis, Batch, Empty, Float, IntoTarget,
-    Labels, Layout, Loss, Over, Ratio as RatioStep, Reduction, SoftOverlap, Step as ReductionStep,
-    Weight, absolute, bce, overlap, squared,
+    Absent as AbsentRule, Activation, Aggregate, Axes, Axis, Batch, Bce, Empty, Float, Focal,
+    IntoTarget, Labels, Layout, Loss, Over, Ratio as RatioStep, Reduction, SoftOverlap,
+    Step as ReductionStep, Truth as TruthRule, Weight, absolute, bce, overlap, squared,
 };
 use ndarray::{Array, Array1, Array3, ArrayD, Dimension, Ix3, IxDyn};
 
 use super::{
-    Absent, CLASS, Case, Container, Formula, IMAGE, Item, Kind, Named, Policy, Ratio, Set, Source,
-    Squash, Start, Step, Target, place,
+    Absent, CLASS, Case, Container, Focus, Formula, IMAGE, Item, Kind, Named, Policy, Ratio, Set,
+    Source, Squash, Start, Step, Target, Truth, place,
 };
 
 const AXES: [Axis; 3] = [Axis::Class, Axis::Pixel, Axis::Image];
@@ -99,12 +99,28 @@ impl Ratio {
     }
 }
 
+impl Focus {
+    /// The crate's options.
+    fn on(&self, activation: Activation) -> Bce {
+        let focal = Focal::new(self.gamma).truth(match self.truth {
+            Truth::Mixed => TruthRule::Mixed,
+            Truth::Terms => TruthRule::Terms,
+            Truth::Loss => TruthRule::Loss,
+            Truth::Logit => TruthRule::Logit,
+        });
+        let focal = self.threshold.map_or(focal, |threshold| focal.threshold(threshold));
+        let options = Bce::new(activation).focal(focal);
+        self.alpha.map_or(options.clone(), |alpha| options.alpha(alpha))
+    }
+}
+
 impl Case {
     /// The crate's loss.
     pub fn loss(&self) -> Loss {
         let classes = self.extents[CLASS];
         let start = match &self.start {
             Start::Element(Source::Bce(squash)) => bce(activation(*squash)),
+            Start::Element(Source::Focal(squash, focus)) => bce(focus.on(activation(*squash))),
             Start::Element(Source::Squared(squash)) => squared(activation(*squash)),
             Start::Element(Source::Absolute(squash)) => absolute(activation(*squash)),
             Start::Overlap(squash, before, ratio) => {

@@ -68,10 +68,29 @@ pub enum Squash {
     Softmax,
 }
 
-/// The loss of one cell.
+/// The probability of the truth of a focal factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    Mixed,
+    Terms,
+    Loss,
+    Logit,
+}
+
+/// The focal factor and the balance of a cross-entropy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Focus {
+    pub gamma: f64,
+    pub truth: Truth,
+    pub threshold: Option<f64>,
+    pub alpha: Option<f64>,
+}
+
+/// The loss of one cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source {
     Bce(Squash),
+    Focal(Squash, Focus),
     Squared(Squash),
     Absolute(Squash),
 }
@@ -211,7 +230,10 @@ impl Case {
     pub fn squash(&self) -> Squash {
         match self.start {
             Start::Element(
-                Source::Bce(squash) | Source::Squared(squash) | Source::Absolute(squash),
+                Source::Bce(squash)
+                | Source::Focal(squash, _)
+                | Source::Squared(squash)
+                | Source::Absolute(squash),
             )
             | Start::Overlap(squash, ..) => squash,
         }

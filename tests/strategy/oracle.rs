@@ -16,8 +16,8 @@
 //! above 1e-9 of the result), the oracle is unsure, and the case is drawn again.
 
 use super::{
-    Absent, CELLS, CLASS, Case, Formula, Item, Kind, Named, PIXEL, Policy, Ratio, Set, Source,
-    Squash, Start, Step, Target, both, each, either, place, some, without,
+    Absent, CELLS, CLASS, Case, Focus, Formula, Item, Kind, Named, PIXEL, Policy, Ratio, Set,
+    Source, Squash, Start, Step, Target, Truth, both, each, either, place, some, without,
 };
 
 const EPS: f64 = f64::EPSILON;
@@ -253,6 +253,10 @@ impl Run<'_> {
                     let negative = if t == 1.0 { 0.0 } else { (1.0 - t) * q.ln() };
                     -(positive + negative)
                 }
+                Source::Focal(_, focus) => {
+                    let x = self.case.prediction[place(at)];
+                    self.focal(focus, (x, p, q), t)
+                }
                 Source::Squared(_) => (p - t) * (p - t),
                 Source::Absolute(_) => {
                     self.choices.push(side(p - t));
@@ -262,6 +266,49 @@ impl Run<'_> {
             grid.set(at, Cell { value, slack: 64.0 * EPS * (1.0 + value), refused: false });
         });
         Field { grid, weights, rough: 0.0 }
+    }
+
+    /// The two terms of a cross-entropy, each with its balance and its focal factor.
+    fn focal(&mut self, focus: Focus, (x, p, q): (f64, f64, f64), t: f64) -> f64 {
+        let u = 1.0 - t;
+        let mut factor = |truth: f64, lack: f64| {
+            let bound = focus.threshold.unwrap_or(1.0);
+            if focus.threshold.is_some() {
+                // The factor may jump there.
+                self.unsure |= (truth - bound).abs() <= 64.0 * EPS;
+                self.choices.push(side(truth - bound));
+                if truth < bound {
+                    return 1.0;
+                }
+            }
+            (lack / bound).powf(focus.gamma)
+        };
+        let whole = match focus.truth {
+            Truth::Mixed => Some((t * p + u * q, t * q + u * p)),
+            Truth::Terms => None,
+            Truth::Loss => {
+                let log = t * p.ln() + u * q.ln();
+                Some((log.exp(), -log.exp_m1()))
+            }
+            Truth::Logit => {
+                let e = ((t - u) * x).exp();
+                Some((e / (1.0 + e), 1.0 / (1.0 + e)))
+            }
+        };
+        let (of_positive, of_negative) = match whole {
+            Some((truth, lack)) => {
+                let factor = factor(truth, lack);
+                (factor, factor)
+            }
+            None => (factor(p, q), factor(q, p)),
+        };
+        let (a, b) = match (focus.alpha, focus.truth) {
+            (None, _) => (1.0, 1.0),
+            (Some(alpha), Truth::Terms) => (alpha, 1.0 - alpha),
+            (Some(alpha), _) => (alpha * t + (1.0 - alpha) * u, alpha * t + (1.0 - alpha) * u),
+        };
+        let term = |weight: f64, of: f64| if weight == 0.0 { 0.0 } else { -weight * of.ln() };
+        a * of_positive * term(t, p) + b * of_negative * term(u, q)
     }
 
     fn step(&mut self, field: &Field, step: &Step) -> Field {

@@ -7,8 +7,8 @@ use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 
 use super::{
-    Absent, CELLS, CLASS, Case, Container, Formula, IMAGE, Item, Kind, MOST, Named, PIXEL, Policy,
-    Ratio, Set, Source, Squash, Start, Step, Target, both, either, some, without,
+    Absent, CELLS, CLASS, Case, Container, Focus, Formula, IMAGE, Item, Kind, MOST, Named, PIXEL,
+    Policy, Ratio, Set, Source, Squash, Start, Step, Target, Truth, both, either, some, without,
 };
 
 /// At least `cases` of each property; more where `PROPTEST_CASES` asks for more.
@@ -84,8 +84,20 @@ pub fn item() -> impl Strategy<Value = Item> {
     ]
 }
 
+fn focus() -> impl Strategy<Value = Source> {
+    let squash = select(vec![Squash::Sigmoid, Squash::Probability, Squash::Softmax]);
+    let gamma = select(vec![0.0, 0.5, 1.0, 2.0, 2.0, 3.0]);
+    let truth = select(vec![Truth::Mixed, Truth::Terms, Truth::Loss, Truth::Logit]);
+    let threshold = option::weighted(0.25, select(vec![0.3, 0.5, 1.0]));
+    let alpha = option::weighted(0.5, select(vec![0.0, 0.25, 0.5, 1.0]));
+    (squash, gamma, truth, threshold, alpha).prop_map(|(squash, gamma, truth, threshold, alpha)| {
+        let squash = if truth == Truth::Logit { Squash::Sigmoid } else { squash };
+        Source::Focal(squash, Focus { gamma, truth, threshold, alpha })
+    })
+}
+
 fn source() -> impl Strategy<Value = Start> {
-    select(vec![
+    let others = select(vec![
         Source::Bce(Squash::Sigmoid),
         Source::Bce(Squash::Sigmoid),
         Source::Bce(Squash::Probability),
@@ -95,8 +107,8 @@ fn source() -> impl Strategy<Value = Start> {
         Source::Squared(Squash::Softmax),
         Source::Absolute(Squash::Identity),
         Source::Absolute(Squash::Probability),
-    ])
-    .prop_map(Start::Element)
+    ]);
+    prop_oneof![3 => others, 1 => focus()].prop_map(Start::Element)
 }
 
 fn ratio() -> impl Strategy<Value = Ratio> {
@@ -250,6 +262,9 @@ fn with_two_classes(start: Start, single: bool) -> Start {
     match start {
         Start::Element(Source::Bce(Squash::Softmax)) if single => {
             Start::Element(Source::Bce(Squash::Sigmoid))
+        }
+        Start::Element(Source::Focal(Squash::Softmax, focus)) if single => {
+            Start::Element(Source::Focal(Squash::Sigmoid, focus))
         }
         start => start,
     }

@@ -1,8 +1,8 @@
 //! The crate's loss and batch of a case, and its gradient where the case says that it lies.
 
 use lossfold::{
-    Batch, Bce, ElementFormula, Float, Labels, Loss, RatioFormula, Sums, Weight, absolute, bce,
-    cross_entropy, element, overlap, squared,
+    Batch, Bce, ElementFormula, Float, Focal, Labels, Loss, RatioFormula, Sums, Weight, absolute,
+    bce, cross_entropy, element, overlap, squared,
 };
 use ndarray::{Array, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1, IxDyn, Slice};
 
@@ -49,7 +49,8 @@ impl RatioFormula for Missed {
 
 impl Source {
     fn loss(&self) -> Loss {
-        let Element::Bce { logs, positive, smoothing, negative } = &self.formula else {
+        let Element::Bce { logs, positive, smoothing, focal, alpha, negative } = &self.formula
+        else {
             return match self.formula {
                 Element::Squared => squared(self.activation),
                 Element::Absolute => absolute(self.activation),
@@ -69,6 +70,13 @@ impl Source {
         }
         if let Some(smoothing) = smoothing {
             options = options.smoothing(*smoothing);
+        }
+        if let Some(focus) = focal {
+            let focal = Focal::new(focus.gamma).truth(focus.truth);
+            options = options.focal(focus.threshold.map_or(focal, |r| focal.threshold(r)));
+        }
+        if let Some(alpha) = alpha {
+            options = options.alpha(*alpha);
         }
         if *negative { bce(options) } else { cross_entropy(options) }
     }

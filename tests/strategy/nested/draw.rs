@@ -2,14 +2,14 @@
 
 use lossfold::{
     Absent, AbsentVolume, Activation, Aggregate, Axes, Axis, Empty, Map, Over, Ratio, Smoothing,
-    SoftOverlap, Step, Weight,
+    SoftOverlap, Step, Truth, Weight,
 };
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Chain, Element, Formula, Head, Link, Logs, Region, Repair, Source};
+use super::{Chain, Element, Focus, Formula, Head, Link, Logs, Region, Repair, Source};
 
 /// The most classes of a case: lists per class are drawn with as many numbers.
 pub const MOST_CLASSES: usize = 4;
@@ -118,6 +118,17 @@ fn link() -> impl Strategy<Value = Link> {
     ]
 }
 
+fn focus() -> impl Strategy<Value = Focus> {
+    let gamma = select(vec![0.0, 0.5, 1.0, 1.5, 2.0, 2.0, 3.0]);
+    // No p of equal logits, or of the eighths, is at one of them: there, the last bit decides.
+    let threshold = option::weighted(0.3, select(vec![0.3, 0.45, 0.8]));
+    (gamma, select(Truth::ALL.to_vec()), threshold).prop_map(|(gamma, truth, threshold)| Focus {
+        gamma,
+        truth,
+        threshold,
+    })
+}
+
 fn bce() -> impl Strategy<Value = Element> {
     let logs = prop_oneof![
         4 => Just(Logs::Plain),
@@ -137,12 +148,16 @@ fn bce() -> impl Strategy<Value = Element> {
         amount().prop_map(Smoothing::Classes),
         amount().prop_map(Smoothing::Flip),
     ];
-    (logs, positive, option::weighted(0.25, smoothing), prop::bool::weighted(0.75)).prop_map(
-        |(logs, positive, smoothing, negative)| Element::Bce {
-            logs,
-            positive,
-            smoothing,
-            negative,
+    let alpha = option::weighted(0.3, select(vec![0.0, 0.25, 0.5, 1.0]));
+    let weights = (positive, option::weighted(0.25, smoothing));
+    let factors = (option::weighted(0.4, focus()), alpha);
+    (logs, weights, factors, prop::bool::weighted(0.75)).prop_map(
+        |(logs, (positive, smoothing), (mut focal, alpha), negative)| {
+            let alpha = alpha.filter(|_| negative);
+            if let Some(focus) = focal.as_mut().filter(|_| !negative) {
+                focus.truth = Truth::Mixed;
+            }
+            Element::Bce { logs, positive, smoothing, focal, alpha, negative }
         },
     )
 }
@@ -158,12 +173,18 @@ fn source() -> impl Strategy<Value = Head> {
         2 => Just(Element::Absolute),
         1 => Just(Element::Own),
     ];
-    (formula, activation()).prop_map(|(formula, activation)| {
+    (formula, activation()).prop_map(|(mut formula, activation)| {
         let identity = activation == Activation::Identity;
         let activation = match formula {
             Element::Bce { .. } if identity => Activation::Sigmoid,
             _ => activation,
         };
+        if let Element::Bce { focal: Some(focus), .. } = &mut formula
+            && focus.truth == Truth::Logit
+            && activation != Activation::Sigmoid
+        {
+            focus.truth = Truth::Loss;
+        }
         Head::Element(Source { formula, activation })
     })
 }

@@ -15,7 +15,9 @@ pub mod offend;
 
 use std::fmt;
 
-use lossfold::{Activation, Axes, Axis, Extents, Layout, Map, Ratio, Smoothing, Step, Weight};
+use lossfold::{
+    Activation, Axes, Axis, Extents, Layout, Map, Ratio, Smoothing, Step, Truth, Weight,
+};
 use ndarray::ArrayD;
 
 /// A start and what is done to it, one after the other.
@@ -68,12 +70,22 @@ pub enum Element {
         /// A number for all, or one for each of the most classes.
         positive: Option<Vec<f64>>,
         smoothing: Option<Smoothing>,
+        focal: Option<Focus>,
+        alpha: Option<f64>,
         /// Whether the term of 1 - p is there.
         negative: bool,
     },
     Squared,
     Absolute,
     Own,
+}
+
+/// The exponent, convention and threshold of a focal factor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Focus {
+    pub gamma: f64,
+    pub truth: Truth,
+    pub threshold: Option<f64>,
 }
 
 /// How the logarithms of a cross-entropy are kept from infinity.

@@ -76,8 +76,8 @@ impl Case {
             match &mut chain.head {
                 Head::Element(source) => {
                     source.activation = Activation::Probability;
-                    if let Element::Bce { positive, .. } = &mut source.formula {
-                        *positive = None;
+                    if let Element::Bce { positive, focal, alpha, .. } = &mut source.formula {
+                        (*positive, *focal, *alpha) = (None, None, None);
                     }
                 }
                 Head::Overlap(region) => {
