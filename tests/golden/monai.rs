@@ -111,6 +111,11 @@ fn differences(
             "masked labels: the mask makes them background, which the prediction misses",
         );
     }
+    let one = prediction.shape()[1] - usize::from(!background) == 1;
+    let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(2.0);
+    if flag("use_softmax") && one && gamma < 1.0 {
+        return refuse("softmax of one class: 0 to a power below 0 makes the gradient NaN");
+    }
     let activated = flag("sigmoid") || flag("softmax") && prediction.shape()[1] > 1;
     let signed = !activated && prediction.iter().any(|&p| p < 0.0);
     if flag("soft_label") && !flag("squared_pred") && signed {
