@@ -200,6 +200,8 @@ fn seen(activation: Activation, x: f64, classes: usize) -> f64 {
     match activation {
         Activation::Probability | Activation::Normalize => p,
         Activation::Softmax => x,
+        Activation::LogProbability if classes > 1 => x,
+        Activation::LogProbability => p.ln(),
         Activation::Sigmoid if classes > 1 => x - (-p).ln_1p().max(-40.0),
         Activation::Sigmoid | Activation::Identity => x,
     }
@@ -233,10 +235,10 @@ fn sources(loss: &Loss, lengths: &mut Vec<usize>, least: &mut usize) {
         Node::Element(crate::element::Element::Bce(bce)) => {
             lengths.extend(bce.positive.as_ref().map(Vec::len).filter(|&length| length > 1));
         }
-        Node::Select(_, classes) => needs(classes),
+        Node::Select(_, classes) => needs(classes.named()),
         Node::Region { overlap, .. } => overlap.steps.iter().for_each(|step| {
             if let Before::Select(classes) = step {
-                needs(classes);
+                needs(classes.named());
             }
         }),
         _ => {}
