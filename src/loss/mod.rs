@@ -1,9 +1,10 @@
 //! The loss as an expression: sources, weights, maps, steps, sums and quotients.
 
 mod arithmetic;
+mod classes;
 mod display;
 
-pub(crate) use display::list_classes;
+pub(crate) use classes::Classes;
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub(crate) enum Node {
     Scale(Loss, Weight),
     Weigh(Loss, Weight),
     Map(Loss, Map),
-    Select(Loss, Vec<usize>),
+    Select(Loss, Classes),
     /// Σ coefficient · loss + constant. Sums inside sums are flattened.
     Sum {
         terms: Vec<(f64, Loss)>,
@@ -172,7 +173,28 @@ impl Loss {
     /// Drops all classes but these, with their weights. Lists per class keep one entry for each of
     /// the batch's classes.
     pub fn select(self, classes: impl IntoIterator<Item = usize>) -> Self {
-        Self::new(Node::Select(self, classes.into_iter().collect()))
+        Self::new(Node::Select(self, Classes::Only(classes.into_iter().collect())))
+    }
+
+    /// Drops these classes, with their weights, and keeps all others: `without([0])` needs no number of
+    /// classes. Lists per class keep one entry for each of the batch's classes.
+    ///
+    /// **Errors** ([`ErrorKind::Order`]), with the batch: a class that is not there, or none that is left.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Loss, Over, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let loss = squared(Activation::Identity).without([0]).reduce(mean(Over::All));
+    /// assert_eq!(loss.to_string(), "squared(identity) > without([0]) > mean(all)");
+    ///
+    /// let (prediction, target) = (array![[9.0, 1.0, 2.0]], array![[0.0, 0.0, 0.0]]);
+    /// let batch = Batch::new(Layout::NC, &prediction, &target)?;
+    /// assert_eq!(loss.value(&batch)?, 2.5); // (1 + 4) / 2
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn without(self, classes: impl IntoIterator<Item = usize>) -> Self {
+        Self::new(Node::Select(self, Classes::Without(classes.into_iter().collect())))
     }
 
     /// Refuses an expression that no batch could make right.
@@ -186,22 +208,13 @@ impl Loss {
         for child in self.node.children() {
             child.check()?;
         }
-        let classes = |loss: &Self, classes: &[usize]| match classes {
-            [] => refuse("select() names no class, expected at least one".into()),
-            _ if !axes(loss).contains(Axis::Class) => refuse(format!(
-                "select({}) comes after the class axis is gone",
-                list_classes(classes)
-            )),
-            _ => Ok(()),
-        };
         match &*self.node {
             Node::Element(element) => element.check(),
             Node::Region { overlap, region } => {
                 for step in &overlap.steps {
                     match step {
                         Before::Weigh(weight) => weight.check()?,
-                        Before::Select(list) if list.is_empty() => classes(self, list)?,
-                        Before::Select(_) => {}
+                        Before::Select(classes) => classes.check()?,
                     }
                 }
                 region.check()
@@ -218,7 +231,10 @@ impl Loss {
                 refuse(format!("map(x^{g}): the exponent is {g}, expected a finite number above 0"))
             }
             Node::Map(..) | Node::Quotient(..) => Ok(()),
-            Node::Select(child, list) => classes(child, list),
+            Node::Select(child, classes) if axes(child).contains(Axis::Class) => classes.check(),
+            Node::Select(_, classes) => classes
+                .check()
+                .and_then(|()| refuse(format!("{classes} comes after the class axis is gone"))),
             Node::Sum { terms, constant } => {
                 let numbers = terms.iter().map(|(coefficient, _)| coefficient).chain([constant]);
                 match numbers.copied().find(|number| !number.is_finite()) {

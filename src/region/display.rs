@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{Absent, Before, Formula, Overlap, Ratio, Region, SoftOverlap};
-use crate::loss::list_classes;
 use crate::notation::{Number, call};
 use crate::reduction::Empty;
 
@@ -12,7 +11,7 @@ impl fmt::Display for Overlap {
         write!(f, "overlap({})", self.activation)?;
         self.steps.iter().try_for_each(|step| match step {
             Before::Weigh(weight) => write!(f, " > weigh({weight})"),
-            Before::Select(classes) => write!(f, " > select({})", list_classes(classes)),
+            Before::Select(classes) => write!(f, " > {classes}"),
         })
     }
 }

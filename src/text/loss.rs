@@ -181,13 +181,15 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
                 Head::Loss(loss) => Head::Loss(loss.weigh(weight)),
             })
         }
-        ("select", head) => {
+        ("select" | "without", head) => {
             cursor.expect('(')?;
             let classes = cursor.list(|cursor| cursor.whole("a class number"))?;
             cursor.expect(')')?;
-            Ok(match head {
-                Head::Overlap(overlap) => Head::Overlap(overlap.select(classes)),
-                Head::Loss(loss) => Head::Loss(loss.select(classes)),
+            Ok(match (head, name) {
+                (Head::Overlap(overlap), "select") => Head::Overlap(overlap.select(classes)),
+                (Head::Overlap(overlap), _) => Head::Overlap(overlap.without(classes)),
+                (Head::Loss(loss), "select") => Head::Loss(loss.select(classes)),
+                (Head::Loss(loss), _) => Head::Loss(loss.without(classes)),
             })
         }
         ("scale", Head::Loss(loss)) => {
@@ -225,7 +227,7 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
         _ => Err(cursor.error_at(
             at,
             format!(
-                "expected a step ({}, scale, weigh, map, select, {}), found `{name}`",
+                "expected a step ({}, scale, weigh, map, select, without, {}), found `{name}`",
                 AGGREGATES.join(", "),
                 RATIOS.join(", ")
             ),

@@ -9,7 +9,7 @@
 //! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
 //!           | "absolute" "(" activation ")" | "overlap" "(" activation ")"
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
-//!           | "map" "(" function ")" | "select" "(" "[" classes "]" ")"
+//!           | "map" "(" function ")" | ( "select" | "without" ) "(" "[" classes "]" ")"
 //! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top
 //! ratio     = name "(" over [ ";" options ] ")"          name: dice jaccard tversky
 //! over      = "all" | axis { "," axis }                  axis: class pixel image
