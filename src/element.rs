@@ -11,6 +11,9 @@ use crate::notation::{Number, call, list};
 pub enum Activation {
     /// A probability: p = x, checked to lie in [0, 1].
     Probability,
+    /// The logarithm of a probability: p = e^x and ln p = x, checked to be at most 0 (what torch's
+    /// `log_softmax` leaves).
+    LogProbability,
     /// A logit: p = 1 / (1 + e^-x). Logarithms of p and 1 - p are taken from x, so they hold at any
     /// finite logit.
     Sigmoid,
@@ -24,13 +27,20 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Self; 5] =
-        [Self::Probability, Self::Sigmoid, Self::Softmax, Self::Normalize, Self::Identity];
+    pub const ALL: [Self; 6] = [
+        Self::Probability,
+        Self::LogProbability,
+        Self::Sigmoid,
+        Self::Softmax,
+        Self::Normalize,
+        Self::Identity,
+    ];
 
-    /// The word that stands for the activation in texts: its name in lower case.
+    /// The word that stands for the activation in texts: its name in lower case, `log_probability` with `_`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Probability => "probability",
+            Self::LogProbability => "log_probability",
             Self::Sigmoid => "sigmoid",
             Self::Softmax => "softmax",
             Self::Normalize => "normalize",
@@ -205,8 +215,18 @@ pub trait ElementFormula: Send + Sync + 'static {
 }
 
 /// The words that the text language has for sources and ratios.
-const TAKEN: [&str; 8] =
-    ["bce", "cross_entropy", "squared", "absolute", "overlap", "dice", "jaccard", "tversky"];
+const TAKEN: [&str; 10] = [
+    "bce",
+    "cross_entropy",
+    "kl",
+    "squared",
+    "absolute",
+    "predicted",
+    "overlap",
+    "dice",
+    "jaccard",
+    "tversky",
+];
 
 /// Refuses a name for a formula of the user's own that would read as something else.
 pub(crate) fn check_own_name(name: &str) -> Result<()> {
@@ -229,10 +249,14 @@ pub(crate) fn check_own_name(name: &str) -> Result<()> {
 #[derive(Clone)]
 pub(crate) enum Element {
     Bce(Bce),
+    /// t ln t - t ln p, where 0 ln 0 = 0.
+    Kl(Activation),
     /// (p - t)²
     Squared(Activation),
     /// |p - t|; the derivative at p = t is taken to be 0.
     Absolute(Activation),
+    /// p
+    Predicted(Activation),
     Own {
         name: String,
         activation: Activation,
@@ -244,8 +268,10 @@ impl Element {
     pub(crate) fn activation(&self) -> Activation {
         match self {
             Self::Bce(bce) => bce.activation,
-            Self::Squared(activation)
+            Self::Kl(activation)
+            | Self::Squared(activation)
             | Self::Absolute(activation)
+            | Self::Predicted(activation)
             | Self::Own { activation, .. } => *activation,
         }
     }
@@ -255,14 +281,16 @@ impl Element {
         if let Self::Own { name, .. } = self {
             return check_own_name(name);
         }
-        let Self::Bce(bce) = self else { return Ok(()) };
-        if bce.activation == Activation::Identity {
-            return refuse(
-                ErrorKind::Order,
-                "cross-entropy needs a probability; name probability, sigmoid, softmax or normalize"
-                    .into(),
-            );
+        let needs = match self {
+            Self::Bce(_) => Some("cross-entropy"),
+            Self::Kl(_) => Some("a divergence"),
+            _ => None,
+        };
+        if let Some(needs) = needs.filter(|_| self.activation() == Activation::Identity) {
+            let names = "probability, log_probability, sigmoid, softmax or normalize";
+            return refuse(ErrorKind::Order, format!("{needs} needs a probability; name {names}"));
         }
+        let Self::Bce(bce) = self else { return Ok(()) };
         if let Some(clip) = bce.clip.filter(|clip| !(*clip > 0.0 && *clip < 0.5)) {
             return refuse(
                 ErrorKind::Order,
@@ -326,8 +354,10 @@ impl fmt::Display for Element {
                 let name = if bce.negative { "bce" } else { "cross_entropy" };
                 call(f, name, bce.activation, &options)
             }
+            Self::Kl(activation) => write!(f, "kl({activation})"),
             Self::Squared(activation) => write!(f, "squared({activation})"),
             Self::Absolute(activation) => write!(f, "absolute({activation})"),
+            Self::Predicted(activation) => write!(f, "predicted({activation})"),
             Self::Own { name, activation, .. } => write!(f, "{name}({activation})"),
         }
     }

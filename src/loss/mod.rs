@@ -115,6 +115,31 @@ pub fn cross_entropy(options: impl Into<Bce>) -> Loss {
     Loss::new(Node::Element(Element::Bce(Bce { negative: false, ..options.into() })))
 }
 
+/// The term of every cell in the Kullback-Leibler divergence of the target from the prediction:
+/// t ln t - t ln p, with 0 ln 0 = 0. Its derivative with respect to p is -t / p.
+///
+/// The target lies in [0, 1]. torch's `KLDivLoss` is `kl(log_probability) > mean(all)`, and with
+/// `batchmean` `kl(log_probability) > sum(class, pixel) > mean(image)`.
+///
+/// ```
+/// use lossfold::Axis::{Class, Image, Pixel};
+/// use lossfold::{Activation, Batch, Layout, kl, mean, sum};
+/// use ndarray::array;
+///
+/// let logarithms = array![[0.25_f64.ln(), 0.75_f64.ln()]];
+/// let target = array![[0.5, 0.5]];
+/// let loss = kl(Activation::LogProbability).reduce(sum([Class, Pixel]).then(mean(Image)));
+/// assert_eq!(loss.to_string(), "kl(log_probability) > sum(class, pixel) > mean(image)");
+///
+/// let expected = 0.5 * 2_f64.ln() + 0.5 * (2.0_f64 / 3.0).ln();
+/// let batch = Batch::new(Layout::NC, &logarithms, &target)?;
+/// assert!((loss.value(&batch)? - expected).abs() < 1e-15);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn kl(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Kl(activation)))
+}
+
 /// The squared error of every cell: (p - t)².
 pub fn squared(activation: Activation) -> Loss {
     Loss::new(Node::Element(Element::Squared(activation)))
@@ -123,6 +148,24 @@ pub fn squared(activation: Activation) -> Loss {
 /// The absolute error of every cell: |p - t|. The derivative at p = t is taken to be 0.
 pub fn absolute(activation: Activation) -> Loss {
     Loss::new(Node::Element(Element::Absolute(activation)))
+}
+
+/// The prediction of every cell itself: p. Of it, and of weights, sums are built that a quotient can divide.
+///
+/// ```
+/// use lossfold::{Activation, Batch, Layout, Over, Weight, predicted, sum};
+/// use ndarray::array;
+///
+/// let met = predicted(Activation::Probability).scale(Weight::Positives).reduce(sum(Over::All)); // Σ p t
+/// let all = predicted(Activation::Probability).reduce(sum(Over::All));
+/// let precision = met / all;
+///
+/// let (prediction, target) = (array![[0.5, 0.25, 0.25]], array![[1.0, 0.0, 0.0]]);
+/// assert_eq!(precision.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 0.5);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn predicted(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Predicted(activation)))
 }
 
 /// An element formula of the user's own. It prints by its name, and is built in code, not parsed.

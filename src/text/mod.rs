@@ -6,8 +6,8 @@
 //! term      = number | [ number "*" ] operand [ "/" operand ]
 //! operand   = "(" sum ")" [ steps ] | source [ steps ]
 //! steps     = { ">" step }
-//! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
-//!           | "absolute" "(" activation ")" | "overlap" "(" activation ")"
+//! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")"
+//!           | ( "kl" | "squared" | "absolute" | "predicted" | "overlap" ) "(" activation ")"
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
 //!           | "map" "(" function ")" | ( "select" | "without" ) "(" "[" classes "]" ")"
 //! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top
