@@ -18,7 +18,8 @@ impl fmt::Display for Overlap {
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ratio { smooth_numerator, smooth_denominator, floor, score_floor, .. } = self.ratio;
+        let Ratio { smooth_numerator, smooth_denominator, .. } = self.ratio;
+        let Ratio { floor, true_positive_floor, score_floor, .. } = self.ratio;
         let Ratio { exponent, false_positive, false_negative, .. } = self.ratio;
         let tversky = matches!(self.formula, Formula::Tversky)
             && (false_positive != 1.0 || false_negative != 1.0);
@@ -45,8 +46,10 @@ impl fmt::Display for Region {
             number("smooth_denominator", smooth_denominator, 0.0);
         }
         number("floor", floor, 0.0);
-        if let Some(floor) = score_floor {
-            number("score_floor", floor, f64::NAN);
+        for (key, floor) in [("tp_floor", true_positive_floor), ("score_floor", score_floor)] {
+            if let Some(floor) = floor {
+                number(key, floor, f64::NAN);
+            }
         }
         number("exponent", exponent, 1.0);
         if self.ratio.soft == SoftOverlap::Distance {

@@ -196,6 +196,7 @@ impl Region {
             ("smooth_numerator", ratio.smooth_numerator, 0.0),
             ("smooth_denominator", ratio.smooth_denominator, 0.0),
             ("floor", ratio.floor, 0.0),
+            ("tp_floor", ratio.true_positive_floor.unwrap_or(0.0), 0.0),
             ("score_floor", ratio.score_floor.unwrap_or(0.0), 0.0),
             ("exponent", ratio.exponent, 1.0),
             ("fp", ratio.false_positive, 0.0),
