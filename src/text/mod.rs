@@ -16,7 +16,7 @@
 //! options   = option { "," option }                      option: key [ "=" value ]
 //! weight    = "class=" list | "target=" list | "image" | "map" | "mask" | "positives" | "negatives"
 //!           | "presence" [ "(" over ")" ] | "balance" [ "(" over ")" ]
-//!           | "volume" [ "(" over [ "; absent=" ( "zero" | "largest" ) ] ")" ] "=" number
+//!           | "volume" [ "(" over [ "; absent=" ( "zero" | "largest" ) | "; epsilon=" number ] ")" ] "=" number
 //! function  = "-ln(x)" | "x^" number
 //! ```
 //!
