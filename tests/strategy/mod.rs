@@ -64,6 +64,7 @@ pub fn without(one: Set, other: Set) -> Set {
 pub enum Squash {
     Identity,
     Probability,
+    LogProbability,
     Sigmoid,
     Softmax,
 }
@@ -72,8 +73,10 @@ pub enum Squash {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     Bce(Squash),
+    Kl(Squash),
     Squared(Squash),
     Absolute(Squash),
+    Predicted(Squash),
 }
 
 /// A weight, by name; a list has a number for each of the most classes.
@@ -140,6 +143,7 @@ pub struct Ratio {
     pub smooth_numerator: f64,
     pub smooth_denominator: f64,
     pub floor: f64,
+    pub true_positive_floor: Option<f64>,
     pub score_floor: Option<f64>,
     /// p^2 and t^2 stand in the denominator.
     pub squared: bool,
@@ -211,7 +215,11 @@ impl Case {
     pub fn squash(&self) -> Squash {
         match self.start {
             Start::Element(
-                Source::Bce(squash) | Source::Squared(squash) | Source::Absolute(squash),
+                Source::Bce(squash)
+                | Source::Kl(squash)
+                | Source::Squared(squash)
+                | Source::Absolute(squash)
+                | Source::Predicted(squash),
             )
             | Start::Overlap(squash, ..) => squash,
         }

@@ -2,7 +2,7 @@
 
 use lossfold::{
     Batch, Bce, ElementFormula, Float, Labels, Loss, RatioFormula, Sums, Weight, absolute, bce,
-    cross_entropy, element, overlap, squared,
+    cross_entropy, element, kl, overlap, predicted, squared,
 };
 use ndarray::{Array, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1, IxDyn, Slice};
 
@@ -51,8 +51,10 @@ impl Source {
     fn loss(&self) -> Loss {
         let Element::Bce { logs, positive, smoothing, negative } = &self.formula else {
             return match self.formula {
+                Element::Kl => kl(self.activation),
                 Element::Squared => squared(self.activation),
                 Element::Absolute => absolute(self.activation),
+                Element::Predicted => predicted(self.activation),
                 _ => element("huber", self.activation, Huber),
             };
         };
@@ -79,6 +81,7 @@ impl Region {
         let terms = self.before.iter().fold(overlap(self.activation), |terms, link| match link {
             Link::Weigh(weight) => terms.weigh(weight.clone()),
             Link::Select(classes) => terms.select(classes.iter().copied()),
+            Link::Without(classes) => terms.without(classes.iter().copied()),
             _ => terms,
         });
         let ratio = self.ratio.clone();
@@ -112,6 +115,7 @@ impl Chain {
             Link::Weigh(weight) => loss.weigh(weight.clone()),
             Link::Map(map) => loss.map(*map),
             Link::Select(classes) => loss.select(classes.iter().copied()),
+            Link::Without(classes) => loss.without(classes.iter().copied()),
         })
     }
 }
