@@ -41,6 +41,7 @@ pub mod burn;
 mod call;
 pub mod candle;
 mod declare;
+mod diff;
 mod entry;
 pub mod flux;
 pub mod monai;
@@ -50,6 +51,7 @@ mod signature;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};
+pub use diff::{Agreement, Difference, Line, Situation, diff};
 pub use entry::{Entry, list};
 
 use crate::error::{Error, ErrorKind, Result};
