@@ -150,7 +150,8 @@ impl fmt::Display for Entry {
                 Some((_, default)) => {
                     shown += &part.replacen(name, &format!("{name}={default}"), 1);
                 }
-                None => shown += part,
+                // What must be given has no default, and no mark in Python.
+                None => shown += &part.replacen('!', "", 1),
             }
         }
         f.write_str(&shown)
