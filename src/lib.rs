@@ -43,11 +43,13 @@
 //!   nothing is left at the end, that is an error.
 //! - A cell of mass 0 is never read: a NaN under a mask stays out. Scaling by 0 gives 0.
 //! - A ratio is a step like any other: what stands before it is inside its sums, what stands after it
-//!   weighs its result. Where it stands is the loss's order (Tilborghs et al. 2022).
+//!   weighs its result. Where it stands is the loss's order (Tilborghs et al. 2022). A Lovász step
+//!   (Berman et al. 2018) stands where a ratio stands.
 //!
 //! The aggregates are constructors of [`Reduction`] ([`sum`], [`mean`], [`max`], [`min`], [`power`],
 //! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
-//! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky)), the sources
+//! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky),
+//! [`lovasz`](Overlap::lovasz), [`lovasz_hinge`](Overlap::lovasz_hinge)), the sources
 //! functions ([`bce`], [`cross_entropy()`], [`squared`], [`absolute`], [`element()`], [`overlap`]); focal losses
 //! are options of the cross-entropies ([`Bce::focal`], [`Bce::alpha`]). The grammar of the texts is
 //! in [`text`].
@@ -109,8 +111,7 @@
 //! - [`Loss::values`] and [`Loss::trace`] materialise every intermediate field in f64.
 //! - A loss in which an aggregate that is no sum or mean needs a number for the whole batch, or goes
 //!   over images before pixels, reads all cells at once and has no [`State`]; so does one with a
-//!   `balance` over images.
-//! - Lovász losses, and presets by the names of the frameworks.
+//!   `balance` or a Lovász step over images.
 
 mod axis;
 mod batch;

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use lossfold::Axis::{Class, Image, Pixel};
 use lossfold::{
-    Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind, Extents,
-    Field, Focal, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting, Smoothing,
-    State, Truth, Weight, absolute, bce, element, logmeanexp, max, mean, min, overlap, power,
-    quantile, sum, top_fraction, top_k,
+    Absent, Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind,
+    Extents, Field, Focal, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting,
+    Smoothing, SoftOverlap, State, Truth, Weight, absolute, bce, element, logmeanexp, max, mean,
+    min, overlap, power, quantile, sum, top_fraction, top_k,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, arr1, arr2, arr3};
 
@@ -40,7 +40,7 @@ const LOSSES: &[(&str, &str)] = texts! {
     "bce(sigmoid)‸)" => "expected `>` and a step, or the end of the text, found `)`";
     "bce(sigmoid) >‸" => "expected a step, found the end of the text";
     "bce(sigmoid) > ‸3" => "expected a step, found `3`";
-    "bce(sigmoid) > ‸average(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky), found `average`";
+    "bce(sigmoid) > ‸average(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky, lovasz, lovasz_hinge), found `average`";
     "bce(sigmoid) > mean‸" => "expected `(`, found the end of the text";
     "bce(sigmoid) > mean(‸)" => "expected an axis (class, pixel, image) or all, found `)`";
     "bce(sigmoid) > mean(‸pixl)" => "expected an axis (class, pixel, image) or all, found `pixl`";
@@ -112,10 +112,10 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸cross_entropy(softmax; alpha=0.25)" => "source `cross_entropy(softmax; alpha=0.25)`: alpha weighs two terms, but cross_entropy has one; name positive";
     "bce(sigmoid; ‸weight=[1])" => "unknown option `weight`; known are clip, epsilon, log_floor, positive, smoothing, focal, truth, threshold, alpha";
     "squared(sigmoid; ‸clip=0.1)" => "unknown option `clip`; there are none here";
-    "‸overlap(sigmoid)" => "an overlap alone is no loss; add a ratio (dice, jaccard, tversky)";
-    "overlap(sigmoid) > ‸mean(pixel)" => "`mean` needs values; a ratio (dice, jaccard, tversky) comes first";
-    "overlap(sigmoid) > ‸scale(mask) > dice(all)" => "`scale` needs values; a ratio (dice, jaccard, tversky) comes first";
-    "overlap(sigmoid) > ‸iou(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky), found `iou`";
+    "‸overlap(sigmoid)" => "an overlap alone is no loss; add a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge)";
+    "overlap(sigmoid) > ‸mean(pixel)" => "`mean` needs values; a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge) comes first";
+    "overlap(sigmoid) > ‸scale(mask) > dice(all)" => "`scale` needs values; a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge) comes first";
+    "overlap(sigmoid) > ‸iou(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky, lovasz, lovasz_hinge), found `iou`";
     "bce(sigmoid) > ‸dice(all)" => "`dice` cannot stand here: a ratio stands on an overlap";
     "overlap(sigmoid) > dice(pixel) > ‸jaccard(class)" => "`jaccard` cannot stand here: one ratio is enough";
     "overlap(sigmoid) > dice(pixel) > ‸dice(image; smooth=1)" => "`dice` cannot stand here: one ratio is enough";
@@ -127,6 +127,12 @@ const LOSSES: &[(&str, &str)] = texts! {
     "overlap(sigmoid) > dice(all; absent=‸one)" => "expected a rule (keep, skip, zero), found `one`";
     "overlap(sigmoid) > ‸dice(all; carry, empty=zero)" => "order: ratio `dice(all; carry, empty=zero)`: a denominator of 0 is carried as no mass; empty can be skip or error";
     "overlap(sigmoid) > jaccard(all; ‸fp=0.3)" => "unknown option `fp`; known are smooth, smooth_numerator, smooth_denominator, floor, score_floor, exponent, soft, absent, carry, empty";
+    "overlap(sigmoid) > lovasz(pixel; ‸smooth=1)" => "unknown option `smooth`; known are absent, empty";
+    "overlap(identity) > lovasz_hinge(pixel; empty=zero, ‸carry)" => "unknown option `carry`; known are absent, empty";
+    "overlap(identity) > ‸lovasz(pixel)" => "order: ratio `lovasz(pixel)`: its errors need a probability; name probability, sigmoid, softmax or normalize";
+    "overlap(sigmoid) > ‸lovasz_hinge(pixel)" => "order: ratio `lovasz_hinge(pixel)`: a hinge has its margin on the logit itself; name identity in the place of sigmoid";
+    "bce(sigmoid) > ‸lovasz(pixel)" => "`lovasz` cannot stand here: a ratio stands on an overlap";
+    "overlap(sigmoid) > lovasz(pixel) > ‸dice(class)" => "`dice` cannot stand here: one ratio is enough";
     "overlap(sigmoid) > select([]) > ‸dice(all)" => "order: select() names no class, expected at least one";
     "1 + ‸2 + bce(sigmoid)" => "two numbers; write their sum";
     "2 ‸bce(sigmoid)" => "expected `*`, `+` or `-` and a loss: a number alone is none, found `bce`";
@@ -170,6 +176,7 @@ fn checks() -> Vec<Case> {
     let bce_of = |options: Bce| bce(options).check().unwrap_err();
     let sigmoid = || bce(Activation::Sigmoid);
     let dice = |ratio: Ratio| overlap(Activation::Sigmoid).dice(ratio).check().unwrap_err();
+    let lovasz = |ratio: Ratio| overlap(Activation::Sigmoid).lovasz(ratio).check().unwrap_err();
     let all = || Ratio::over(Over::All);
     cases! {
         Order: order(mean(Pixel).then(max([Class, Pixel]))) => "order: step 2 `max(class, pixel)` is over pixel, which is gone; left are class, image";
@@ -218,6 +225,17 @@ fn checks() -> Vec<Case> {
         Order: dice(all().false_positive(-1.0)) => "order: ratio `dice(all; fp=-1)`: fp is -1, expected a finite number of at least 0";
         Order: dice(all().false_negative(-1.0)) => "order: ratio `dice(all; fn=-1)`: fn is -1, expected a finite number of at least 0";
         Order: dice(all().carry().empty(Empty::Nan)) => "order: ratio `dice(all; carry, empty=nan)`: a denominator of 0 is carried as no mass; empty can be skip or error";
+        Order: lovasz(Ratio::over(Axes::NONE)) => "order: ratio `lovasz()` is over no axes, expected at least one";
+        Order: lovasz(all().smooth(1.0)) => "order: ratio `lovasz(all; smooth=1)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().floor(1.0)) => "order: ratio `lovasz(all; floor=1)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().score_floor(0.0)) => "order: ratio `lovasz(all; score_floor=0)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().exponent(2.0)) => "order: ratio `lovasz(all; exponent=2)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().soft(SoftOverlap::Distance)) => "order: ratio `lovasz(all; soft=distance)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().false_positive(2.0)) => "order: ratio `lovasz(all; fp=2)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().false_negative(2.0)) => "order: ratio `lovasz(all; fn=2)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: lovasz(all().absent(Absent::Skip).carry()) => "order: ratio `lovasz(all; absent=skip, carry)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: loss(overlap(Activation::Identity).lovasz(Pixel)) => "order: ratio `lovasz(pixel)`: its errors need a probability; name probability, sigmoid, softmax or normalize";
+        Order: loss(overlap(Activation::Probability).lovasz_hinge(Pixel)) => "order: ratio `lovasz_hinge(pixel)`: a hinge has its margin on the logit itself; name identity in the place of probability";
         Order: loss(overlap(Activation::Sigmoid).select([]).dice(Over::All)) => "order: select() names no class, expected at least one";
         Weight: loss(overlap(Activation::Sigmoid).weigh(Weight::class([-1])).dice(Over::All)) => "weight `class=[-1]`: entry 0 is -1, expected a finite number of at least 0";
     }
@@ -369,6 +387,7 @@ fn domains() -> Vec<Case> {
         Domain: bad("bce(normalize)", [[0.5, 0.5], [-2.0, 0.5]]) => "prediction: prediction[0, 1, 0] is -2, expected a score of at least 0";
         Domain: bad("bce(normalize)", [[0.5, 0.5], [0.0, 0.0]]) => "prediction: the scores of pixel 1, image 0 sum to 0; `normalize` divides by that sum";
         Domain: target("bce(sigmoid)", [[1.0, 0.0], [2.0, 0.0]]) => "target: target[0, 1, 0] is 2, expected a target in [0, 1]";
+        Domain: target("overlap(identity) > lovasz_hinge(pixel)", [[1.0, 0.0], [2.0, 0.0]]) => "target: target[0, 1, 0] is 2, expected a target in [0, 1]";
         Domain: target("squared(identity)", [[1.0, 0.0], [NAN, 0.0]]) => "target: target[0, 1, 0] is NaN, expected a finite number";
         Domain: target("squared(identity) > weigh(positives)", [[1.0, 0.0], [-1.0, 0.0]]) => "weight `positives`: target[0, 1, 0] is -1, expected a target in [0, 1]";
         Domain: target("squared(identity) > weigh(negatives)", [[1.0, 0.0], [0.0, 3.0]]) => "weight `negatives`: target[0, 1, 1] is 3, expected a target in [0, 1]";
@@ -399,6 +418,7 @@ fn empties() -> Vec<Case> {
         Empty: on("bce(sigmoid) > weigh(positives) > mean(pixel; empty=error) > mean(all)", HALF, FIRST) => "step `mean(pixel; empty=error)`: a group at class 1, image 0 has no mass";
         Empty: on("overlap(identity) > dice(all; empty=error)", nothing, nothing) => "ratio `dice(all; empty=error)`: the denominator of a group is 0";
         Empty: on("overlap(identity) > dice(pixel; empty=error) > mean(all)", nothing, nothing) => "ratio `dice(pixel; empty=error)`: the denominator of a group at class 0, image 0 is 0";
+        Empty: on("overlap(sigmoid) > weigh(positives) > lovasz(pixel; empty=error) > mean(all)", HALF, FIRST) => "ratio `lovasz(pixel; empty=error)`: a group at class 1, image 0 has no mass";
         Empty: on("(squared(identity) > mean(all)) / (squared(identity) > sum(all))", nothing, nothing) => "quotient `(squared(identity) > mean(all)) / (squared(identity) > sum(all))`: the denominator is 0";
         Empty: on("((squared(identity) > sum(pixel)) / (squared(identity) > sum(pixel))) > mean(all)", FIRST, FIRST) => "quotient `(squared(identity) > sum(pixel)) / (squared(identity) > sum(pixel))`: the denominator at class 0, image 0 is 0";
         Empty: mean(Pixel).empty(Empty::Error).apply(&field).unwrap_err() => "step `mean(pixel; empty=error)`: a group at class 0, image 0 has no mass";
@@ -420,6 +440,7 @@ fn parts() -> Vec<Case> {
     cases! {
         NotMergeable: refused("bce(sigmoid) > max(image) > mean(class, pixel)") => "state: `bce(sigmoid) > max(image)` cannot be made of parts: an aggregate over images that is no sum or mean comes before the pixels are consumed";
         NotMergeable: refused("bce(sigmoid) > quantile(all; q=0.9)") => "state: `bce(sigmoid) > quantile(all; q=0.9)` cannot be made of parts: an aggregate over images that is no sum or mean comes before the pixels are consumed";
+        NotMergeable: refused("overlap(softmax) > lovasz(pixel, image) > mean(class)") => "state: `overlap(softmax) > lovasz(pixel, image)` cannot be made of parts: a Lovász step over images sorts the cells of all of them";
         NotMergeable: refused("bce(sigmoid) > weigh(balance(pixel, image)) > mean(all)") => "state: `bce(sigmoid) > weigh(balance(pixel, image))` cannot be made of parts: the share of positives over images is known when all have been seen, and every cell's weight depends on it";
         NotMergeable: refused("bce(sigmoid) > weigh(presence(image)) > mean(all)") => "state: `bce(sigmoid) > weigh(presence(image))` cannot be made of parts: a volume over images, but not over pixels, is a number for every pixel";
         NotMergeable: refused("bce(sigmoid) > weigh(presence(pixel, image)) > mean(class) > mean(all)") => "state: `bce(sigmoid) > weigh(presence(pixel, image)) > mean(class)` cannot be made of parts: a step inside an image needs a weight that is counted over images";

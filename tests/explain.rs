@@ -211,3 +211,30 @@ fn classes_that_may_be_true_together_are_decided_one_by_one() {
     assert_eq!(report.classes[0].iou, Some(1.0));
     assert_eq!(report.classes[1].dice, Some(1.0));
 }
+
+#[test]
+fn a_lovasz_loss_stems_from_the_errors_of_its_cells() {
+    // Of class 0: 0.5 (1 - 1/2) + 0.25 / 2. Of class 1 nothing is true, so its worst cell is all of it.
+    let prediction = array![[[0.75, 0.5], [0.5, 0.75]]];
+    let target = array![[[1_u8, 0], [0, 0]]];
+    let batch = Batch::new("image pixel class".parse().unwrap(), &prediction, &target).unwrap();
+    let explain = |text: &str| text.parse::<Loss>().unwrap().explain(&batch).unwrap();
+    let report = explain("overlap(probability) > lovasz(pixel) > mean(class, image)");
+    assert_eq!(report.classes[0].contribution, 0.375 / 2.0);
+    assert_eq!(report.classes[1].contribution, 0.75 / 2.0);
+    assert_eq!((report.classes[1].own, report.remainder), (Some(0.75), 0.0));
+
+    // What a policy adds is no cell's.
+    let text =
+        "overlap(probability) > weigh(positives) > lovasz(pixel; empty=one) > mean(class, image)";
+    let report = explain(text);
+    assert_eq!(report.value, f64::midpoint(0.25, 1.0));
+    assert_eq!((report.classes[0].contribution, report.classes[1].contribution), (0.125, 0.0));
+    assert_eq!(report.remainder, 0.5);
+
+    // A hinge decides at a logit of 0.
+    let report = explain("overlap(identity) > lovasz_hinge(all)");
+    assert_eq!((report.classes[0].iou, report.remainder), (Some(0.5), 0.0));
+    let parts: f64 = report.classes.iter().map(|class| class.contribution).sum();
+    assert_eq!(parts, report.value);
+}

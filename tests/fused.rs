@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use strategy::nested::compare::{Outcome, Said, Verdict, engine, reference, unsure, verdict};
 use strategy::nested::data::case;
 use strategy::nested::offend::Offender;
-use strategy::nested::{Case, Head, Link};
+use strategy::nested::{Case, Formula, Head, Link};
 use strategy::random::config;
 
 /// Holds all that the engine says about a case against the reference; false where the last bits decide.
@@ -231,6 +231,21 @@ fn a_weight_that_scales_instead_of_weighing_is_refused() {
 }
 
 #[test]
+fn a_jaccard_loss_for_a_lovasz_loss_is_refused() {
+    let (refused, all) = refused(|case, _| {
+        after(case, |case| {
+            case.chain.each(&mut |chain| match &mut chain.head {
+                Head::Overlap(region) if region.formula == Formula::Lovasz => {
+                    region.formula = Formula::Jaccard;
+                }
+                _ => {}
+            });
+        })
+    });
+    assert!(refused > 10, "{refused} of {all}");
+}
+
+#[test]
 fn another_error_is_refused() {
     let mut refused = 0;
     for case in drawn(1000) {
@@ -299,6 +314,8 @@ fn the_cases_that_are_evaluated_have_every_kind_of_node() {
         "dice(",
         "jaccard(",
         "tversky(",
+        "lovasz(",
+        "lovasz_hinge(",
         "missed(",
         "smooth=",
         "smooth_numerator=",

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 
 use strategy::oracle::{Verdict, verdict};
 use strategy::random::{case, config};
-use strategy::{Case, Item, Kind};
+use strategy::{Case, Formula, Item, Kind, Start};
 
 /// Whether a result is what the oracle says.
 fn agrees(expected: &Verdict, found: &Result<f64, Error>) -> bool {
@@ -101,6 +101,18 @@ fn a_wrong_order_is_refused() {
         }
     });
     assert!(reversed > 20, "{reversed}");
+}
+
+#[test]
+fn a_jaccard_loss_for_a_lovasz_loss_is_refused() {
+    let divided = refused(|case| {
+        if let Start::Overlap(_, _, ratio) = &mut case.start
+            && ratio.formula == Formula::Lovasz
+        {
+            ratio.formula = Formula::Jaccard;
+        }
+    });
+    assert!(divided > 20, "{divided}");
 }
 
 #[test]

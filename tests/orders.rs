@@ -659,6 +659,84 @@ fn jaccard_and_tversky_with_each_of_their_slots() {
     ratio("tversky(pixel; fp=0.5, fn=0.5, smooth=1)", 0.25); // 1 - 1.5 / 2
 }
 
+/// The value of a Lovász step on one image of two pixels, and its gradient.
+fn lovasz(loss: &str, prediction: [f64; 2], target: [f64; 2]) -> (f64, Vec<f64>) {
+    let (prediction, target) = (arr1(&prediction), arr1(&target));
+    let batch = Batch::new("pixel".parse().unwrap(), &prediction, &target).unwrap();
+    let (value, gradient) = loss.parse::<Loss>().unwrap().value_and_gradient(&batch).unwrap();
+    (value, gradient.to_vec())
+}
+
+#[test]
+fn lovasz_sorts_the_errors() {
+    let of = |p, t| lovasz("overlap(probability) > lovasz(all)", p, t);
+    // The false positive is the worst: J is 1 - 1/2 with it and 1 with both.
+    assert_eq!(of([0.75, 0.5], [1.0, 0.0]), (0.5 * 0.5 + 0.25 * 0.5, vec![-0.5, 0.5]));
+    // The missed pixel is the worst: J is 1 with it, and stays.
+    assert_eq!(of([0.25, 0.5], [1.0, 0.0]), (0.75, vec![-1.0, 0.0]));
+    // Both were missed: each adds 1/2.
+    assert_eq!(of([0.25, 0.5], [1.0, 1.0]), (0.625, vec![-0.5, -0.5]));
+    // Nothing is there: the worst alone counts.
+    assert_eq!(of([0.25, 0.5], [0.0, 0.0]), (0.5, vec![0.0, 1.0]));
+    // Half a pixel is there: J is 1 - 0 / (1/2 + 1/2) with it.
+    assert_eq!(of([0.0, 0.0], [0.5, 0.0]), (0.5, vec![-1.0, 0.0]));
+    // A tie: in the value it does not matter who is first, in the gradient the first pixel is.
+    assert_eq!(of([0.5, 0.5], [1.0, 0.0]), (0.5, vec![-1.0, 0.0]));
+    assert_eq!(of([0.5, 0.5], [0.0, 1.0]), (0.5, vec![0.5, -0.5]));
+    // An error of 0 pulls nowhere.
+    assert_eq!(of([1.0, 0.0], [1.0, 0.0]), (0.0, vec![0.0, 0.0]));
+}
+
+#[test]
+fn the_lovasz_hinge_sorts_what_logits_lack_of_their_margin() {
+    let of = |x, t| lovasz("overlap(identity) > lovasz_hinge(all)", x, t);
+    assert_eq!(of([3.0, -3.0], [1.0, 0.0]), (0.0, vec![0.0, 0.0]));
+    assert_eq!(of([1.0, -1.0], [1.0, 0.0]), (0.0, vec![0.0, 0.0])); // on the margin
+    assert_eq!(of([2.0, 1.0], [1.0, 0.0]), (2.0 * 0.5, vec![0.0, 0.5]));
+    assert_eq!(of([-2.0, -0.5], [1.0, 0.0]), (3.0, vec![-1.0, 0.0]));
+    assert_eq!(of([0.0, 1.0], [1.0, 0.0]), (2.0 * 0.5 + 1.0 * 0.5, vec![-0.5, 0.5]));
+}
+
+#[test]
+fn lovasz_is_jaccard_where_decisions_are_made() {
+    let p = || arr3(&[[[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]]);
+    let t = || arr3(&[[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]]);
+    for name in ["lovasz", "jaccard"] {
+        let of = |order: &str, expected| region(&format!("{name}({order})"), p(), t(), expected);
+        // Of class 0 one of three cells is right in each image, of class 1 all two and one of two.
+        of("pixel) > mean(all", (2.0 / 3.0 + 2.0 / 3.0 + 0.0 + 0.5) / 4.0);
+        of("pixel, image) > mean(all", f64::midpoint(1.0 - 2.0 / 6.0, 1.0 - 3.0 / 4.0));
+        of("class, pixel) > mean(all", f64::midpoint(1.0 - 3.0 / 5.0, 1.0 - 2.0 / 5.0));
+        of("all", 1.0 - 5.0 / 10.0);
+    }
+}
+
+#[test]
+fn a_mass_counts_in_lovasz_as_so_many_cells() {
+    let (prediction, target) = (arr1(&[0.75, 0.5, NAN]), arr1(&[1.0, 0.0, 0.0]));
+    let loss: Loss = "overlap(probability) > weigh(map) > lovasz(all)".parse().unwrap();
+    let value = |map: [f64; 3]| {
+        let batch = Batch::new("pixel".parse().unwrap(), &prediction, &target).unwrap();
+        loss.value(&batch.with_map(Pixel, &arr1(&map)).unwrap()).unwrap()
+    };
+    assert_eq!(value([1.0, 1.0, 0.0]), 0.375); // 0.5 (1 - 1/2) + 0.25 / 2
+    assert!(near(value([1.0, 3.0, 0.0]), 0.4375)); // 0.5 (1 - 1/4) + 0.25 / 4
+    assert!(near(value([3.0, 1.0, 0.0]), 0.3125)); // 0.5 (1 - 3/4) + 0.25 · 3/4
+    assert_eq!(value([0.0, 1.0, 0.0]), 0.5);
+}
+
+#[test]
+fn a_lovasz_group_without_target_or_mass_has_a_policy() {
+    let p = || arr3(&[[[0.5, 0.25], [0.5, 0.75]]]);
+    let t = || arr3(&[[[1.0, 0.0], [0.0, 0.0]]]); // 1/2, and 3/4 where nothing is there
+    region("lovasz(pixel) > mean(all)", p(), t(), 0.625);
+    region("lovasz(pixel; absent=skip) > mean(all)", p(), t(), 0.5);
+    region("lovasz(pixel; absent=zero) > mean(all)", p(), t(), 0.25);
+    region("weigh(positives) > lovasz(pixel) > mean(all)", p(), t(), 0.5);
+    region("weigh(positives) > lovasz(pixel; empty=zero) > mean(all)", p(), t(), 0.25);
+    region("weigh(positives) > lovasz(pixel; empty=one) > mean(all)", p(), t(), 0.75);
+}
+
 #[test]
 fn a_soft_target_is_met_by_the_distance_and_not_by_the_product() {
     let half = || arr3(&[[[0.5]]]);

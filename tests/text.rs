@@ -246,13 +246,27 @@ fn ratio() -> impl Strategy<Value = Ratio> {
     )
 }
 
+type Formula = fn(Overlap, Ratio) -> Loss;
+
+/// A Lovász step with the slots that it has, and what it takes the prediction for.
+fn lovasz() -> impl Strategy<Value = (Activation, Formula, Ratio)> {
+    let absent = select(vec![Absent::Keep, Absent::Skip, Absent::Zero]);
+    (activation(), over(), absent, empty()).prop_map(|(activation, over, absent, empty)| {
+        let formula: Formula = match activation {
+            Activation::Identity => |o, r| o.lovasz_hinge(r),
+            _ => |o, r| o.lovasz(r),
+        };
+        (activation, formula, Ratio::over(over).absent(absent).empty(empty))
+    })
+}
+
 fn region() -> impl Strategy<Value = Loss> {
     let before: Vec<(&str, _)> = vec![("weigh", ()), ("select", ())];
     let steps = vec((select(before), weight(), classes()), 0..3);
-    let formula: Vec<fn(Overlap, Ratio) -> Loss> =
-        vec![|o, r| o.dice(r), |o, r| o.jaccard(r), |o, r| o.tversky(r)];
-    (activation(), steps, select(formula), ratio()).prop_map(
-        |(activation, steps, formula, ratio)| {
+    let formulas: Vec<Formula> = vec![|o, r| o.dice(r), |o, r| o.jaccard(r), |o, r| o.tversky(r)];
+    let ratios = (activation(), select(formulas), ratio());
+    (prop_oneof![3 => ratios, 1 => lovasz()], steps).prop_map(
+        |((activation, formula, ratio), steps)| {
             let terms = steps.into_iter().fold(
                 overlap(activation),
                 |terms, ((step, ()), weight, classes)| {
@@ -443,7 +457,7 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 90] = [
+const WORDS: [&str; 92] = [
     "bce",
     "squared",
     "absolute",
@@ -451,6 +465,8 @@ const WORDS: [&str; 90] = [
     "dice",
     "jaccard",
     "tversky",
+    "lovasz",
+    "lovasz_hinge",
     "sum",
     "mean",
     "max",

@@ -81,8 +81,18 @@ pub trait ElementFormula: Send + Sync + 'static {
 }
 
 /// The words that the text language has for sources and ratios.
-const TAKEN: [&str; 8] =
-    ["bce", "cross_entropy", "squared", "absolute", "overlap", "dice", "jaccard", "tversky"];
+const TAKEN: [&str; 10] = [
+    "bce",
+    "cross_entropy",
+    "squared",
+    "absolute",
+    "overlap",
+    "dice",
+    "jaccard",
+    "tversky",
+    "lovasz",
+    "lovasz_hinge",
+];
 
 /// Refuses a name for a formula of the user's own that would read as something else.
 pub(crate) fn check_own_name(name: &str) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::fused::{Account, Noted, value_of_part};
 use crate::loss::{Loss, Node, bce};
 use crate::reduction::{max, mean};
-use crate::region::{Ratio, overlap};
+use crate::region::{Errors, Ratio, overlap};
 use crate::weight::Weight;
 
 impl Loss {
@@ -171,6 +171,10 @@ impl Loss {
 fn activation(source: &Loss) -> Activation {
     match source.node() {
         Node::Element(element) => element.activation(),
+        // A hinge reads logits, as another loss does through a sigmoid.
+        Node::Region { region, .. } if region.errors() == Some(Errors::Hinge) => {
+            Activation::Sigmoid
+        }
         Node::Region { overlap, .. } => overlap.activation,
         _ => Activation::Identity,
     }

@@ -1,6 +1,6 @@
 //! The aggregates that are no sums: what each makes of a group, and its derivatives.
 
-use crate::axis::{Axes, Axis};
+use crate::axis::Axes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reduction::{Aggregate, Step};
 
@@ -73,7 +73,7 @@ pub(super) fn take(
     let mut group = Group::default();
     for place in 0..groups.cells() {
         let cell = groups.cell(place);
-        group.fill(over.iter(), cell, shape, child.value(), &masses);
+        group.fill(shape.group(over, cell), child.value(), &masses);
         let divisor = pairwise(&group.masses);
         aggregated.divisor.cells[place] = divisor;
         let is_live = live.as_ref().is_none_or(|live| live.cells[place] != 0.0);
@@ -142,39 +142,17 @@ impl Aggregated {
 }
 
 impl Group {
-    /// Collects the cells with mass of the group whose result stands at `cell`.
-    fn fill(
-        &mut self,
-        over: impl Iterator<Item = Axis>,
-        cell: (usize, usize, usize),
-        shape: Shape,
-        values: &Grid,
-        masses: &Mask,
-    ) {
-        let (class, image, pixel) = cell;
-        let mut ranges = [class..class + 1, image..image + 1, pixel..pixel + 1];
-        for axis in over {
-            match axis {
-                Axis::Class => ranges[0] = 0..shape.class,
-                Axis::Image => ranges[1] = 0..shape.image,
-                Axis::Pixel => ranges[2] = 0..shape.pixel,
-            }
-        }
+    /// Collects those of the cells that have mass.
+    fn fill(&mut self, cells: impl Iterator<Item = usize>, values: &Grid, masses: &Mask) {
         self.cells.clear();
         self.values.clear();
         self.masses.clear();
-        let [classes, images, pixels] = ranges;
-        for class in classes {
-            for image in images.clone() {
-                for pixel in pixels.clone() {
-                    let cell = (class * shape.image + image) * shape.pixel + pixel;
-                    let mass = masses.as_ref().map_or(1.0, |masses| masses.cells[cell]);
-                    if mass != 0.0 {
-                        self.cells.push(cell);
-                        self.values.push(values.cells[cell]);
-                        self.masses.push(mass);
-                    }
-                }
+        for cell in cells {
+            let mass = masses.as_ref().map_or(1.0, |masses| masses.cells[cell]);
+            if mass != 0.0 {
+                self.cells.push(cell);
+                self.values.push(values.cells[cell]);
+                self.masses.push(mass);
             }
         }
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::element::Activation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::loss::Node;
 use crate::region::{Before, Overlap, Region};
@@ -20,6 +19,7 @@ use super::given::{classes_within, given};
 use super::grid::{Grid, Mask, Shape, both};
 use super::linear::{self, Cut, Finished, Known, Summed};
 use super::live::live_of_selected;
+use super::lovasz::{Sorted, lovasz};
 use super::offence::Rank;
 use super::plan::{Named, Spot, is_linear};
 use super::ratio::{self, Divided, Overlapped};
@@ -53,6 +53,7 @@ pub(super) enum How<'p> {
         sums: Sums<'p>,
         divided: Box<Divided>,
     },
+    Lovasz(Box<Sorted>),
     Aggregate {
         input: Box<Taped<'p>>,
         aggregated: Box<Aggregated>,
@@ -172,7 +173,10 @@ pub(super) fn node<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
             let field = Field::known(value, window.kept().into_iter().collect());
             Ok(taped(field, How::Element { activated, slope }))
         }
-        Node::Region { .. } => {
+        Node::Region { overlap, region } => {
+            if let Some(errors) = region.errors() {
+                return lovasz(world, spot, (overlap, region, errors), live);
+            }
             let (cut, sums) = part(world, spot, live)?;
             ratio_of(world, spot, cut, sums, live)
         }
@@ -244,6 +248,62 @@ pub(super) fn part<'p>(world: &dyn World, spot: &'p Spot, live: &Mask) -> Result
     Ok((cut, Sums::Step { input: Box::new(input), summed: Box::new(summed) }))
 }
 
+/// The classes that an overlap keeps and the weights inside it.
+pub(super) struct Inside {
+    pub(super) classes: Vec<usize>,
+    pub(super) weights: Vec<Mass>,
+}
+
+impl Inside {
+    pub(super) fn of(window: &Window<'_, '_>, spot: &Spot, overlap: &Overlap) -> Result<Self> {
+        let mut classes: Vec<usize> = (0..window.data.extents.class).collect();
+        let mut weights: Vec<Mass> = window.kept().into_iter().collect();
+        let mut named = spot.weights.iter();
+        for step in &overlap.steps {
+            match step {
+                Before::Weigh(_) => {
+                    if let Some(named) = named.next() {
+                        weights.push(window.weight(named, spot.rank(named))?);
+                    }
+                }
+                Before::Select(list) => {
+                    let kept: Vec<usize> =
+                        classes.iter().copied().filter(|class| list.contains(class)).collect();
+                    let places = places(&kept, &classes);
+                    for weight in &mut weights {
+                        *weight = selected_mass(weight, &places);
+                    }
+                    classes = kept;
+                }
+            }
+        }
+        Ok(Self { classes, weights })
+    }
+
+    /// The prediction after its activation and the target, over all classes.
+    pub(super) fn activated(
+        &self,
+        window: &Window<'_, '_>,
+        spot: &Spot,
+        (overlap, region): (&Overlap, &Region),
+        live: &Mask,
+    ) -> Result<(Rc<Activated>, Grid)> {
+        let Self { classes, weights } = self;
+        let all = window.data.extents.class;
+        let shape = window.shape(crate::axis::Axes::ALL, classes.len());
+        let live = live.as_ref().map(|live| live.spread(shape));
+        let read = both(live, reads(weights.iter(), shape).as_ref(), shape);
+        let everywhere = match read {
+            None if classes.len() == all => None,
+            None => Some(Grid::filled(shape, 1.0).among(classes, all)),
+            Some(read) => Some(read.among(classes, all)),
+        };
+        let unit = region.wants_unit_targets(overlap.activation);
+        let wanted = Wanted { neutral: false, logarithms: false };
+        window.activate(spot, overlap.activation, unit, &everywhere, wanted)
+    }
+}
+
 fn overlapped<'p>(
     window: &Window<'_, '_>,
     spot: &'p Spot,
@@ -251,46 +311,16 @@ fn overlapped<'p>(
     region: &Region,
     live: &Mask,
 ) -> Result<(Cut, Sums<'p>)> {
-    let all: Vec<usize> = (0..window.data.extents.class).collect();
-    let mut classes = all.clone();
-    let mut weights: Vec<Mass> = window.kept().into_iter().collect();
-    let mut named = spot.weights.iter();
-    for step in &overlap.steps {
-        match step {
-            Before::Weigh(_) => {
-                if let Some(named) = named.next() {
-                    weights.push(window.weight(named, spot.rank(named))?);
-                }
-            }
-            Before::Select(list) => {
-                let kept: Vec<usize> =
-                    classes.iter().copied().filter(|class| list.contains(class)).collect();
-                let places = places(&kept, &classes);
-                for weight in &mut weights {
-                    *weight = selected_mass(weight, &places);
-                }
-                classes = kept;
-            }
-        }
-    }
+    let inside = Inside::of(window, spot, overlap)?;
     if let [Some(overlap), Some(over), Some(under)] = [0, 1, 2].map(|term| window.leaf(spot, term))
     {
+        let Inside { classes, weights } = inside;
         let terms = [overlap, over, under].map(|term| term.classes(&classes));
         let (cut, mass) = ratio::sums_of_means(spot.over, &weights, &terms);
         return Ok((cut, Sums::Leaf { classes, terms, mass }));
     }
-    let shape = window.shape(crate::axis::Axes::ALL, classes.len());
-    let live = live.as_ref().map(|live| live.spread(shape));
-    let read = both(live, reads(weights.iter(), shape).as_ref(), shape);
-    let everywhere = match read {
-        None if classes.len() == all.len() => None,
-        None => Some(Grid::filled(shape, 1.0).among(&classes, all.len())),
-        Some(read) => Some(read.among(&classes, all.len())),
-    };
-    let unit = overlap.activation != Activation::Identity;
-    let wanted = Wanted { neutral: false, logarithms: false };
-    let (activated, target) =
-        window.activate(spot, overlap.activation, unit, &everywhere, wanted)?;
+    let (activated, target) = inside.activated(window, spot, (overlap, region), live)?;
+    let Inside { classes, weights } = inside;
     let cells = (activated.p.classes(&classes), target.classes(&classes));
     let (cut, overlapped) = ratio::sums(spot.over, &region.ratio, &weights, cells);
     Ok((cut, Sums::Ratio { activated, classes, overlapped: Box::new(overlapped) }))

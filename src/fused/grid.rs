@@ -38,6 +38,24 @@ impl Shape {
         self.class * self.image * self.pixel
     }
 
+    /// The places of the cells that a step over the axes `over` puts together at a cell of its result.
+    pub(super) fn group(
+        self,
+        over: Axes,
+        (class, image, pixel): (usize, usize, usize),
+    ) -> impl Iterator<Item = usize> {
+        let along = |axis, at, extent| if over.contains(axis) { 0..extent } else { at..at + 1 };
+        let images = along(Axis::Image, image, self.image);
+        let pixels = along(Axis::Pixel, pixel, self.pixel);
+        along(Axis::Class, class, self.class).flat_map(move |class| {
+            let pixels = pixels.clone();
+            images.clone().flat_map(move |image| {
+                let row = (class * self.image + image) * self.pixel;
+                pixels.clone().map(move |pixel| row + pixel)
+            })
+        })
+    }
+
     /// The rows of pixels: every class and image.
     pub(super) fn rows(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.class).flat_map(move |class| (0..self.image).map(move |image| (class, image)))

@@ -33,6 +33,7 @@ mod grid;
 mod leaf;
 mod linear;
 mod live;
+mod lovasz;
 mod observe;
 mod offence;
 mod places;

@@ -47,7 +47,7 @@ impl Sink {
         Self { parts, cells: None, shape, leaves: Vec::new(), given, constant: 0.0, remainder: 0.0 }
     }
 
-    fn cells_mut(&mut self) -> &mut Grid {
+    pub(super) fn cells_mut(&mut self) -> &mut Grid {
         self.cells.get_or_insert_with(|| Grid::zeros(self.shape))
     }
 }
@@ -110,6 +110,7 @@ impl Taped<'_> {
                     sums => sums.pull_part(self.spot, &Back::Ratio(slopes), None, sink),
                 }
             }
+            How::Lovasz(sorted) => sorted.pull(&adjoint.values[0], sink),
             How::Aggregate { input, aggregated } => {
                 if sink.parts {
                     let rest = adjoint.values[0].clone().times(&aggregated.remainder);

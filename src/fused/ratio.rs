@@ -212,7 +212,8 @@ fn score(region: &Region, sums: [f64; 3]) -> Score {
     let [true_positive, false_positive, false_negative] = sums;
     let k = match &region.formula {
         Formula::Dice => 2.0,
-        Formula::Tversky => 1.0,
+        // A Lovász step is no quotient: it is `lovasz`.
+        Formula::Tversky | Formula::Lovasz(_) => 1.0,
         Formula::Own { formula, .. } => {
             let sums = Sums { true_positive, false_positive, false_negative };
             let slopes = formula.derivative(sums);
@@ -255,6 +256,16 @@ pub(super) struct Divided {
     divisor_slopes: [Grid; 3],
     consumed: Mask,
     cells: Shape,
+}
+
+/// What decides the worth of a group whose target has this sum, if not its own sums.
+pub(super) fn policy(ratio: &Ratio, target: f64, empty: bool) -> Option<Empty> {
+    match ratio.absent {
+        Absent::Skip if target == 0.0 => Some(Empty::Skip),
+        Absent::Zero if target == 0.0 => Some(Empty::Zero),
+        _ if empty => Some(ratio.empty),
+        _ => None,
+    }
 }
 
 /// The field of ratios of these sums, per group. `classes` are those of the sums.
@@ -302,12 +313,7 @@ pub(super) fn divide(
         };
         divided.divisor.cells[group] =
             if score.divisor.is_nan() && !is_live { 0.0 } else { score.divisor };
-        let policy = match region.ratio.absent {
-            Absent::Skip if target.cells[group] == 0.0 => Some(Empty::Skip),
-            Absent::Zero if target.cells[group] == 0.0 => Some(Empty::Zero),
-            _ if score.divisor == 0.0 => Some(region.ratio.empty),
-            _ => None,
-        };
+        let policy = policy(&region.ratio, target.cells[group], score.divisor == 0.0);
         if policy != Some(Empty::Skip) {
             for (grid, slope) in divided.divisor_slopes.iter_mut().zip(score.divisor_slopes) {
                 grid.cells[group] = slope;

@@ -170,6 +170,12 @@ impl Assigner {
     }
 
     fn region(&mut self, spot: &mut Spot) -> Result<Nature, Whole> {
+        let Node::Region { region, .. } = spot.loss.node() else { return Ok(Nature::default()) };
+        let sorts = region.errors().is_some();
+        if sorts && spot.over.contains(Axis::Image) {
+            let why = "a Lovász step over images sorts the cells of all of them";
+            return Err(Whole { node: spot.loss.clone(), why });
+        }
         let deferred = spot.weights.iter().filter(|named| named.deferred);
         let consumed = deferred.clone().any(|named| named.axes.meets(spot.over));
         if spot.over.contains(Axis::Image) {
@@ -185,7 +191,11 @@ impl Assigner {
         }
         let by_class = deferred.clone().any(|named| named.axes.contains(Axis::Class));
         let past_pixels = spot.over.contains(Axis::Pixel);
-        spot.place = if past_pixels { Place::Cut(self.cut()) } else { Place::Pixels };
+        spot.place = match past_pixels {
+            true if sorts => Place::Image,
+            true => Place::Cut(self.cut()),
+            false => Place::Pixels,
+        };
         Ok(Nature { past_pixels, by_class, ..Nature::default() })
     }
 

@@ -204,7 +204,7 @@ impl Loss {
                         Before::Select(_) => {}
                     }
                 }
-                region.check()
+                region.check(overlap.activation)
             }
             Node::Step(child, step) => {
                 step.check()?;
@@ -260,7 +260,7 @@ impl Loss {
     }
 
     /// Collects every weight that the loss names.
-    fn weights_named<'l>(&'l self, named: &mut Vec<&'l Weight>) {
+    pub(crate) fn weights_named<'l>(&'l self, named: &mut Vec<&'l Weight>) {
         match &*self.node {
             Node::Scale(_, weight) | Node::Weigh(_, weight) => named.push(weight),
             Node::Step(_, Step { by: Some(by), .. }) => named.extend(by),

@@ -39,7 +39,7 @@ pub(super) enum What<'t> {
     List(Vec<Value<'t>>),
     /// A name that Python would look up: a constant of the framework, or data.
     Name(&'t str),
-    /// A call that is a loss itself.
+    /// A call that is a loss itself; the dict `{'a': 1}` is the call `dict(a=1)`.
     Call(Box<Call<'t>>),
 }
 
@@ -47,6 +47,9 @@ pub(super) enum What<'t> {
 const TENSORS: [&str; 8] =
     ["tensor", "Tensor", "FloatTensor", "as_tensor", "array", "asarray", "constant", "list"];
 const METHODS: [&str; 6] = ["cuda", "cpu", "to", "float", "double", "half"];
+
+/// Python's function that makes a dict of its named arguments.
+pub(super) const DICT: &str = "dict";
 
 impl<'t> Call<'t> {
     pub(super) fn parse(text: &'t str) -> Result<Self> {
@@ -151,15 +154,38 @@ fn value<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Val
         What::List(items(text, cursor, ']', depth)?)
     } else if cursor.takes('(') {
         What::List(items(text, cursor, ')', depth)?)
+    } else if cursor.takes('{') {
+        let groups = vec![entries(text, cursor, depth)?];
+        What::Call(Box::new(Call { text, version: None, name: DICT, at, groups }))
     } else if cursor.sees_number() || cursor.sees('-') {
         let number = cursor.number("a number")?;
         What::Number(if cursor.takes('/') { number / cursor.number("a number")? } else { number })
     } else if cursor.peek_word().is_some() {
         named(text, cursor, depth)?
     } else {
-        return Err(cursor.expected("a value: a number, a text, a list, None, True or False"));
+        return Err(
+            cursor.expected("a value: a number, a text, a list, a dict, None, True or False")
+        );
     };
     Ok(Value { at, what })
+}
+
+/// Reads `'name': value, ...}`.
+fn entries<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Vec<Given<'t>>> {
+    let mut given = Vec::new();
+    while !cursor.takes('}') {
+        let at = cursor.at();
+        let Some(quote) = ['\'', '"'].into_iter().find(|&quote| cursor.sees(quote)) else {
+            return Err(cursor.expected("a key, as in `{'smooth': 1}`"));
+        };
+        let name = Some(quoted(text, cursor, quote)?);
+        cursor.expect(':')?;
+        given.push(Given { name, at, value: value(text, cursor, depth + 1)? });
+        if !cursor.takes(',') && !cursor.sees('}') {
+            return Err(cursor.expected("`,` or `}`"));
+        }
+    }
+    Ok(given)
 }
 
 fn items<'t>(

@@ -44,13 +44,18 @@ macro_rules! declare {
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
                 given: &$crate::preset::Given,
             ) -> $crate::Result<$crate::Loss> {
-                let read = Self {
+                Self::of(arguments)?.order(given).map_err(|error| arguments.refuse(error))
+            }
+
+            pub(in $crate::preset) fn of(
+                arguments: &$crate::preset::signature::Arguments<'_, '_>,
+            ) -> $crate::Result<Self> {
+                Ok(Self {
                     $($field: arguments.read(
                         stringify!($field).trim_start_matches("r#"),
                         Self::default().$field,
                     )?),*
-                };
-                read.order(given).map_err(|error| arguments.refuse(error))
+                })
             }
 
             fn defaults() -> Vec<(&'static str, String)> {

@@ -24,7 +24,7 @@
 //! # What a call may look like
 //!
 //! - Python's syntax: arguments by place and by name, `None`, `True`, `False`, numbers, texts, lists,
-//!   `torch.tensor([1, 2])` and its like for a list.
+//!   `torch.tensor([1, 2])` and its like for a list, `{'smooth': 1}` and `dict(smooth=1)` for the arguments of a loss inside another.
 //! - The full name (`segmentation_models_pytorch.losses.DiceLoss`), the customary one (`nn.BCELoss`,
 //!   `F.cross_entropy`, `smp.losses.DiceLoss`, `tf.keras.losses.Dice`), or the last word where only one framework has it.
 //! - A version before it, as in a list of requirements: `mmseg==0.30.0 mmseg.models.losses.DiceLoss()`.
@@ -41,13 +41,17 @@ pub mod burn;
 mod call;
 pub mod candle;
 mod declare;
+mod diff;
 mod entry;
 pub mod flux;
+pub mod monai;
+pub mod nnunet;
 pub mod paper;
 mod signature;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};
+pub use diff::{Agreement, Difference, Line, Situation, diff};
 pub use entry::{Entry, list};
 
 use crate::error::{Error, ErrorKind, Result};

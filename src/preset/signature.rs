@@ -1,7 +1,7 @@
 //! A signature, and the arguments of a call brought to its names.
 
 use super::argument::{Argument, found};
-use super::call::{Call, Value, What};
+use super::call::{Call, DICT, Value, What};
 use crate::error::{Error, Result};
 
 /// The names that a framework's function takes, as Python writes them: `(weight, reduction)(input, target)`.
@@ -119,6 +119,26 @@ pub(super) fn near<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Vec<
     found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
     found.dedup_by(|(_, one), (_, other)| one == other);
     found.into_iter().take(4).map(|(_, known)| known).collect()
+}
+
+/// A loss whose arguments are a dict inside the call of another: `{'smooth': 1}` or `dict(smooth=1)`.
+pub(super) fn keywords<T>(
+    value: &Value<'_>,
+    signature: &Signature,
+    of: fn(&Arguments<'_, '_>) -> Result<T>,
+) -> Result<T, String> {
+    let What::Call(call) = &value.what else {
+        return Err(format!("expected a dict of arguments, found {}", found(value)));
+    };
+    if call.name != DICT {
+        return Err(format!("expected a dict of arguments, found a call of `{}`", call.name));
+    }
+    signature.bind(call).and_then(|arguments| of(&arguments)).map_err(|error| {
+        // The place is shown by the call around it.
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default();
+        message.trim_start_matches("text: ").to_owned()
+    })
 }
 
 /// The arguments of a call, by name.

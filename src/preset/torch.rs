@@ -23,7 +23,7 @@ fn named<T>(name: &str, read: Result<T, String>) -> Result<T> {
     read.or_else(|why| refuse(format!("{name}: {why}")))
 }
 
-fn reduced(loss: Loss, reduction: Reduce) -> Loss {
+pub(super) fn reduced(loss: Loss, reduction: Reduce) -> Loss {
     match reduction {
         Reduce::None => loss,
         Reduce::Mean => loss.reduce(mean(Over::All)),
@@ -107,6 +107,7 @@ fn categorical(
     smoothing: f64,
     reduction: Reduce,
     given: &Given,
+    empty: Empty,
 ) -> Result<Loss> {
     let weights = weight.map(|weight| named("weight", weight.list())).transpose()?;
     let options = Bce::new(activation);
@@ -119,7 +120,7 @@ fn categorical(
         return Ok(match reduction {
             Reduce::None => loss,
             Reduce::Sum => loss.reduce(sum(pixels)),
-            Reduce::Mean if given.labels => loss.reduce(mean(pixels).empty(Empty::Nan)),
+            Reduce::Mean if given.labels => loss.reduce(mean(pixels).empty(empty)),
             Reduce::Mean => loss.reduce(mean(pixels)),
         });
     };
@@ -129,16 +130,14 @@ fn categorical(
         return Ok(match reduction {
             Reduce::None => loss.scale(per_target),
             Reduce::Sum => loss.scale(per_target).reduce(sum(pixels)),
-            Reduce::Mean => loss.weigh(per_target).reduce(mean(pixels).empty(Empty::Nan)),
+            Reduce::Mean => loss.weigh(per_target).reduce(mean(pixels).empty(empty)),
         });
     }
     let loss = source.scale(Weight::Class(weights)).reduce(sum(Class));
     Ok(match reduction {
         Reduce::None => loss,
         Reduce::Sum => loss.reduce(sum(pixels)),
-        Reduce::Mean if given.labels => {
-            loss.reduce(mean(pixels).by([per_target]).empty(Empty::Nan))
-        }
+        Reduce::Mean if given.labels => loss.reduce(mean(pixels).by([per_target]).empty(empty)),
         Reduce::Mean => loss.reduce(mean(pixels)),
     })
 }
@@ -165,7 +164,13 @@ declare! {
 
 impl CrossEntropyLoss {
     fn order(&self, given: &Given) -> Result<Loss> {
+        self.with_empty(given, Empty::Nan)
+    }
+
+    /// The loss, and what its mean is where no pixel is left.
+    pub(super) fn with_empty(&self, given: &Given, empty: Empty) -> Result<Loss> {
         let Self { weight, reduction, label_smoothing } = self;
-        categorical(Activation::Softmax, weight.as_ref(), *label_smoothing, *reduction, given)
+        let activation = Activation::Softmax;
+        categorical(activation, weight.as_ref(), *label_smoothing, *reduction, given, empty)
     }
 }

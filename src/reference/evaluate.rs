@@ -5,6 +5,7 @@ use ndarray::{Array3, Axis as Dim};
 use super::activation::{Activated, Slope};
 use super::data::Data;
 use super::element::evaluate as evaluate_element;
+use super::lovasz::{Sorted, sort};
 use super::outline::{Evaluation, gather_live, spread_live};
 use super::region::{Divided, divide};
 use super::step::{Stepped, WeightSlope, take};
@@ -33,6 +34,12 @@ pub(super) enum How<'l> {
         activated: Activated,
         classes: Vec<usize>,
         divided: Box<Divided>,
+    },
+    /// The same of a Lovász step.
+    Lovasz {
+        activated: Activated,
+        classes: Vec<usize>,
+        derivative: Array3<f64>,
     },
     Step {
         input: Box<Evaluated<'l>>,
@@ -183,13 +190,22 @@ impl Evaluation<'_, '_> {
             everywhere.index_axis_mut(Dim(0), class).assign(&row);
         }
         let activated = Activated::new(overlap.activation, &self.data.prediction);
-        let unit = overlap.activation != Activation::Identity;
+        let unit = region.wants_unit_targets(overlap.activation);
         self.data.check_read(overlap.activation, &everywhere, unit)?;
         activated.check(&everywhere, |cell| self.data.layout.index(cell, &self.data.spatial))?;
-        let p = activated.p.select(Dim(0), &like.classes);
         let t = self.data.target.select(Dim(0), &like.classes);
         let axes = region.over(like.axes)?;
         let classes = like.classes.clone();
+        if let Some(errors) = region.errors() {
+            let sorted = sort((region, errors), axes, &like, (&activated, &t), live)?;
+            let Sorted { field, derivative } = sorted;
+            return Ok(Evaluated {
+                loss,
+                field,
+                how: How::Lovasz { activated, classes, derivative },
+            });
+        }
+        let p = activated.p.select(Dim(0), &like.classes);
         let mut divided = divide(region, axes, &like, (&p, &t), live)?;
         let field = std::mem::replace(&mut divided.field, self.source(Vec::new()));
         Ok(Evaluated {

@@ -13,6 +13,7 @@ mod element;
 mod equivalence;
 mod evaluate;
 mod focal;
+mod lovasz;
 mod outline;
 mod pull;
 mod reduce;

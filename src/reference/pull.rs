@@ -2,7 +2,7 @@
 
 use ndarray::{Array3, Axis as Dim, Zip};
 
-use super::activation::Slope;
+use super::activation::{Activated, Slope};
 use super::evaluate::{Evaluated, How};
 use crate::axis::{Axes, Axis};
 use crate::field::{spread, weighted};
@@ -28,9 +28,11 @@ impl Evaluated<'_> {
                 if let Some(of_weight) = of_weight {
                     slope += &along(of_weight, &divided.divisor_derivative);
                 }
-                let slope = all_classes(&slope, classes, sink.dim());
-                let slope = slope.mapv(|p| Slope { p, ..Slope::default() });
-                activated.pull(&slope, &Array3::ones(sink.dim()), sink);
+                pull_overlap(activated, classes, &slope, sink);
+            }
+            How::Lovasz { activated, classes, derivative } => {
+                let adjoint = spread(adjoint, derivative.dim()).to_owned();
+                pull_overlap(activated, classes, &product(&adjoint, derivative), sink);
             }
             How::Step { input, derivative, weight, .. } => {
                 let along = |adjoint, derivative: &Array3<f64>| {
@@ -89,6 +91,18 @@ impl Evaluated<'_> {
             }
         }
     }
+}
+
+/// Passes on what came back to p of the classes that an overlap kept.
+fn pull_overlap(
+    activated: &Activated,
+    classes: &[usize],
+    slope: &Array3<f64>,
+    sink: &mut Array3<f64>,
+) {
+    let slope = all_classes(slope, classes, sink.dim());
+    let slope = slope.mapv(|p| Slope { p, ..Slope::default() });
+    activated.pull(&slope, &Array3::ones(sink.dim()), sink);
 }
 
 /// The product of two fields of one shape, where 0 times anything is 0.

@@ -62,7 +62,8 @@ impl Region {
         let ratio = &self.ratio;
         let double = match &self.formula {
             Formula::Dice => 2.0,
-            Formula::Tversky => 1.0,
+            // A Lovász step is no quotient: it is `lovasz`.
+            Formula::Tversky | Formula::Lovasz(_) => 1.0,
             Formula::Own { formula, .. } => {
                 let derivative = formula.derivative(sums);
                 let value = formula.value(sums);
@@ -110,6 +111,31 @@ fn dot(a: Sums, b: Sums) -> f64 {
         + a.false_negative * b.false_negative
 }
 
+/// The field of zeros that is left of `like` after a step over `axes`.
+pub(super) fn left(like: &Field, axes: Axes, weights: Vec<Carried>) -> Field {
+    let left = like.axes.without(axes);
+    let keeps_class = left.contains(Axis::Class);
+    let (_, pixels, images) = like.extents.shape(left);
+    let shape = (if keeps_class { like.classes.len() } else { 1 }, pixels, images);
+    Field {
+        axes: left,
+        extents: like.extents,
+        classes: if keeps_class { like.classes.clone() } else { Vec::new() },
+        value: Array3::zeros(shape),
+        weights,
+    }
+}
+
+/// The rule for a group whose target has this sum, where one decides what the group is worth.
+pub(super) fn policy(ratio: &Ratio, target: f64, empty: bool) -> Option<Empty> {
+    match ratio.absent {
+        Absent::Skip if target == 0.0 => Some(Empty::Skip),
+        Absent::Zero if target == 0.0 => Some(Empty::Zero),
+        _ if empty => Some(ratio.empty),
+        _ => None,
+    }
+}
+
 /// Divides over `axes` the sums of the terms of p and t. A group that is not live leaves its mass, but
 /// no value. `like` is a field of the shape of the terms, with their weights.
 pub(super) fn divide(
@@ -122,18 +148,10 @@ pub(super) fn divide(
     let (consumed, waiting): (Vec<Carried>, Vec<Carried>) =
         like.weights.iter().cloned().partition(|weight| weight.axes.meets(axes));
     let masses = mass(&consumed, like.value.dim());
-    let left = like.axes.without(axes);
-    let keeps_class = left.contains(Axis::Class);
-    let (_, pixels, images) = like.extents.shape(left);
-    let shape = (if keeps_class { like.classes.len() } else { 1 }, pixels, images);
+    let field = left(like, axes, waiting);
+    let shape = field.value.dim();
     let mut divided = Divided {
-        field: Field {
-            axes: left,
-            extents: like.extents,
-            classes: if keeps_class { like.classes.clone() } else { Vec::new() },
-            value: Array3::zeros(shape),
-            weights: waiting,
-        },
+        field,
         derivative: Array3::zeros(like.value.dim()),
         divisor: Array3::zeros(shape),
         divisor_derivative: Array3::zeros(like.value.dim()),
@@ -164,12 +182,7 @@ pub(super) fn divide(
         divided.divisor[place] =
             if score.divisor.is_nan() && !live[place] { 0.0 } else { score.divisor };
         let target = sum(read.iter().map(|&cell| masses[cell] * t[cell]));
-        let policy = match region.ratio.absent {
-            Absent::Skip if target == 0.0 => Some(Empty::Skip),
-            Absent::Zero if target == 0.0 => Some(Empty::Zero),
-            _ if score.divisor == 0.0 => Some(region.ratio.empty),
-            _ => None,
-        };
+        let policy = policy(&region.ratio, target, score.divisor == 0.0);
         if policy != Some(Empty::Skip) {
             for (&cell, (_, slope)) in read.iter().zip(&of) {
                 divided.divisor_derivative[cell] =
@@ -197,7 +210,7 @@ pub(super) fn divide(
         // A group that is skipped has no mass to carry.
         divided.field.carry(&(&divided.divisor * &counted), true);
     } else if region.ratio.can_skip() {
-        divided.field.skip(left, &counted);
+        divided.field.skip(divided.field.axes, &counted);
     }
     Ok(divided)
 }

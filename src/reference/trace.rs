@@ -61,7 +61,7 @@ impl Loss {
 fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
     let mut divisor = None;
     match &node.how {
-        How::Element { .. } => {}
+        How::Element { .. } | How::Lovasz { .. } => {}
         How::Region { divided, .. } => divisor = Some(divided.divisor.clone()),
         How::Step { input, divisor: by, .. } => {
             if !matches!(node.loss.node(), Node::Step(_, Step { aggregate: Aggregate::Sum, .. })) {

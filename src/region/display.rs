@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Absent, Before, Formula, Overlap, Ratio, Region, SoftOverlap};
+use super::{Absent, Before, Errors, Formula, Overlap, Ratio, Region, SoftOverlap};
 use crate::loss::list_classes;
 use crate::notation::{Number, call};
 use crate::reduction::Empty;
@@ -27,6 +27,8 @@ impl fmt::Display for Region {
             Formula::Dice => "dice",
             Formula::Tversky if tversky => "tversky",
             Formula::Tversky => "jaccard",
+            Formula::Lovasz(Errors::Absolute) => "lovasz",
+            Formula::Lovasz(Errors::Hinge) => "lovasz_hinge",
             Formula::Own { name, .. } => name,
         };
         let mut options = Vec::new();

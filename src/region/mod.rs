@@ -1,8 +1,11 @@
-//! Overlap sources and the ratios that stand on them: Dice, Jaccard, Tversky and the user's own.
+//! Overlap sources and what stands on them: the ratios Dice, Jaccard, Tversky and the user's own, and
+//! the Lovász steps, which stand where a ratio stands.
 
 mod display;
+mod lovasz;
 mod ratio;
 
+pub(crate) use lovasz::Errors;
 pub use ratio::{Absent, Ratio, SoftOverlap};
 
 use std::sync::Arc;
@@ -26,7 +29,7 @@ use crate::weight::Weight;
 /// An overlap alone is no loss; a ratio makes one of it. What stands before the ratio is inside its
 /// sums, what stands after it weighs its result.
 #[derive(Clone, Debug)]
-#[must_use = "an overlap becomes a loss by a ratio: dice, jaccard, tversky or ratio"]
+#[must_use = "an overlap becomes a loss by a ratio: dice, jaccard, tversky, lovasz, lovasz_hinge or ratio"]
 pub struct Overlap {
     pub(crate) activation: Activation,
     pub(crate) steps: Vec<Before>,
@@ -111,6 +114,8 @@ pub(crate) enum Formula {
     Dice,
     /// Jaccard with its two weights.
     Tversky,
+    /// The Lovász extension of the Jaccard loss, of these errors.
+    Lovasz(Errors),
     Own {
         name: String,
         formula: Arc<dyn RatioFormula>,
@@ -180,11 +185,9 @@ impl Region {
             .map_err(|why| Error::new(ErrorKind::Order, format!("order: ratio `{self}` {why}")))
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, activation: Activation) -> Result<()> {
         let ratio = &self.ratio;
-        let refuse = |why: String| {
-            Err(Error::new(ErrorKind::Order, format!("order: ratio `{self}`: {why}")))
-        };
+        let refuse = |why: String| Err(self.refusal(&why));
         for (name, number, least) in [
             ("smooth_numerator", ratio.smooth_numerator, 0.0),
             ("smooth_denominator", ratio.smooth_denominator, 0.0),
@@ -205,6 +208,9 @@ impl Region {
                 "a denominator of 0 is carried as no mass; empty can be skip or error".into(),
             );
         }
+        if let Formula::Lovasz(errors) = self.formula {
+            self.check_lovasz(errors, activation)?;
+        }
         if let Formula::Own { name, .. } = &self.formula {
             check_own_name(name)?;
             let plain = Ratio {
@@ -222,5 +228,9 @@ impl Region {
             }
         }
         self.over(Axes::ALL).map(drop)
+    }
+
+    fn refusal(&self, why: &str) -> Error {
+        Error::new(ErrorKind::Order, format!("order: ratio `{self}`: {why}"))
     }
 }

@@ -208,6 +208,8 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
             Ok(Head::Loss(match name {
                 "dice" => overlap.dice(ratio),
                 "jaccard" => overlap.jaccard(ratio),
+                "lovasz" => overlap.lovasz(ratio),
+                "lovasz_hinge" => overlap.lovasz_hinge(ratio),
                 _ => overlap.tversky(ratio),
             }))
         }

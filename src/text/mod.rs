@@ -11,7 +11,7 @@
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
 //!           | "map" "(" function ")" | "select" "(" "[" classes "]" ")"
 //! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top
-//! ratio     = name "(" over [ ";" options ] ")"          name: dice jaccard tversky
+//! ratio     = name "(" over [ ";" options ] ")"          name: dice jaccard tversky lovasz lovasz_hinge
 //! over      = "all" | axis { "," axis }                  axis: class pixel image
 //! options   = option { "," option }                      option: key [ "=" value ]
 //! weight    = "class=" list | "target=" list | "image" | "map" | "mask" | "positives" | "negatives"

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::region::{Absent, Ratio, SoftOverlap};
 
 /// The names of the ratios.
-pub(super) const RATIOS: [&str; 3] = ["dice", "jaccard", "tversky"];
+pub(super) const RATIOS: [&str; 5] = ["dice", "jaccard", "tversky", "lovasz", "lovasz_hinge"];
 
 /// Reads `(over; options)` of a ratio.
 pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
@@ -28,8 +28,12 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
         "fp",
         "fn",
     ];
-    // Jaccard with weights of its own is called Tversky.
-    let known = if name == "jaccard" { &KEYS[..10] } else { &KEYS[..] };
+    let known = match name {
+        "lovasz" | "lovasz_hinge" => &["absent", "empty"][..],
+        // Jaccard with weights of its own is called Tversky.
+        "jaccard" => &KEYS[..10],
+        _ => &KEYS[..],
+    };
     cursor.expect('(')?;
     let at = cursor.at();
     let mut ratio = Ratio::over(over(cursor)?);

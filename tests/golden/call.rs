@@ -54,6 +54,10 @@ pub fn python(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::String(text) => format!("'{text}'"),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("'{name}': {}", python(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }

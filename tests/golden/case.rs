@@ -21,6 +21,8 @@ pub enum Before {
     Tanh,
     /// Along tensor axis 1.
     LogSoftmax,
+    /// Without the first of tensor axis 1.
+    WithoutBackground,
 }
 
 pub enum Target {
@@ -42,6 +44,7 @@ impl Before {
         match self {
             Self::Nothing => {}
             Self::Tanh => y.mapv_inplace(f64::tanh),
+            Self::WithoutBackground => return x.slice_axis(Axis(1), (1..).into()).to_owned(),
             Self::LogSoftmax => {
                 for mut classes in y.lanes_mut(Axis(1)) {
                     let total = classes.mapv(f64::exp).sum().ln();
@@ -57,6 +60,13 @@ impl Before {
         match self {
             Self::Nothing => {}
             Self::Tanh => gradient.zip_mut_with(y, |g, y| *g *= 1.0 - y * y),
+            Self::WithoutBackground => {
+                let mut shape = gradient.raw_dim();
+                shape[1] += 1;
+                let mut padded = ArrayD::zeros(shape);
+                padded.slice_axis_mut(Axis(1), (1..).into()).assign(&gradient);
+                return padded;
+            }
             Self::LogSoftmax => {
                 for (mut g, y) in gradient.lanes_mut(Axis(1)).into_iter().zip(y.lanes(Axis(1))) {
                     let total = g.sum();
@@ -142,4 +152,15 @@ impl Case {
         let gradient = self.before.pull_back(&activated, gradient.mapv(F::into));
         Ok((values.into_iter().map(F::into).collect(), gradient.into_iter().collect()))
     }
+}
+
+/// Labels (N, ...) as 0 and 1 per class, along tensor axis 1; a label without a class is 0 in all.
+pub fn one_hot(labels: &ArrayD<f64>, classes: usize) -> ArrayD<f64> {
+    let mut shape = labels.shape().to_vec();
+    shape.insert(1, classes);
+    let mut target = ArrayD::zeros(shape);
+    for (class, mut plane) in target.axis_iter_mut(Axis(1)).enumerate() {
+        plane.assign(&labels.mapv(|label| f64::from(label == class as f64)));
+    }
+    target
 }

@@ -16,8 +16,10 @@ mod case;
 mod compare;
 mod keras;
 mod keras_weight;
+mod levels;
 mod literature;
 mod monai;
+mod nnunet;
 mod row;
 mod rust;
 mod torch;
@@ -55,7 +57,8 @@ fn translate(row: &Row) -> Result<Case, String> {
         "burn" | "candle" => Some(rust::translate(row)?),
         "flux" => Some(literature::flux(row)?),
         "literature" => Some(literature::translate(row)?),
-        "monai" => monai::translate(row)?,
+        "monai" => Some(monai::translate(row)?),
+        "nnunet" | "nnunetv2" => Some(nnunet::translate(row)?),
         _ => None,
     };
     translated.ok_or_else(|| match row.text("loss") {
@@ -64,18 +67,27 @@ fn translate(row: &Row) -> Result<Case, String> {
     })
 }
 
+/// The values and the gradient of a row's loss; or why there are none.
+fn evaluate(row: &Row) -> Result<lossfold::Result<(Vec<f64>, Vec<f64>)>, String> {
+    let single = row.text("dtype").is_ok_and(|dtype| dtype == "float32");
+    if levels::has_levels(row) {
+        let levels = levels::translate(row)?;
+        return Ok(if single { levels.evaluate::<f32>() } else { levels.evaluate::<f64>() });
+    }
+    let case = translate(row)?;
+    Ok(if single { case.evaluate::<f32>() } else { case.evaluate::<f64>() })
+}
+
 /// Evaluates the row as it is translated, and compares value and gradient.
 fn judge(row: &Row) -> Verdict {
-    let prepared = translate(row).and_then(|case| {
+    let prepared = evaluate(row).and_then(|evaluated| {
         let gradient = if row.has("grad") { Some(row.numbers("grad")?) } else { None };
-        Ok((case, row.numbers("expected")?, gradient, row.number("tol")?))
+        Ok((evaluated, row.numbers("expected")?, gradient, row.number("tol")?))
     });
-    let (case, expected, expected_gradient, tolerance) = match prepared {
+    let (evaluated, expected, expected_gradient, tolerance) = match prepared {
         Ok(prepared) => prepared,
         Err(why) => return Verdict::Skipped(why),
     };
-    let single = row.text("dtype").is_ok_and(|dtype| dtype == "float32");
-    let evaluated = if single { case.evaluate::<f32>() } else { case.evaluate::<f64>() };
     let (values, gradient) = match evaluated {
         Ok(evaluated) => evaluated,
         Err(error) => return Verdict::Failed(format!("got error ({error}) expected {expected:?}")),

@@ -1,167 +1,150 @@
-//! `monai.losses`: overlap losses on tensors (N, C, ...).
+//! `monai.losses`: tensors (N, C, ...), and labels (N, 1, ...).
 
+use lossfold::Axes;
 use lossfold::Axis::{Image, Pixel};
-use lossfold::{
-    Activation, Axes, Empty, Loss, Over, Overlap, Ratio, SoftOverlap, Weight, mean, overlap, sum,
-};
+use lossfold::preset::{self, Given};
 use ndarray::{ArrayD, Axis};
+use serde_json::Value;
 
-use crate::case::{Before, Case, Target};
-use crate::row::{Args, Row, numbers};
+use crate::call::{Call, numbers};
+use crate::case::{Before, Case, Target, one_hot};
+use crate::row::Row;
 use crate::torch::layout;
+use crate::weight::Carried;
 
-/// The case of a row, where its loss is translated.
-pub fn translate(row: &Row) -> Result<Option<Case>, String> {
-    match row.text("loss")? {
-        "DiceLoss" => dice(row).map(Some),
-        _ => Ok(None),
-    }
-}
+/// The class axis of a tensor.
+const CLASS: Axis = Axis(1);
 
-/// `DiceLoss(include_background=True, to_onehot_y=False, sigmoid=False, softmax=False,
-/// other_act=None, squared_pred=False, jaccard=False, reduction='mean', smooth_nr=1e-5,
-/// smooth_dr=1e-5, batch=False, weight=None, soft_label=False, ignore_index=None)`.
-///
-/// In this order: activation, one-hot target, background dropped, ignored pixels masked in
-/// prediction and target, sums over the pixels (and over the images with `batch`), ratio, class
-/// weights, reduction. A prediction of one channel is neither put through a softmax nor compared
-/// with a one-hot target, keeps its background and takes no class weight.
-fn dice(row: &Row) -> Result<Case, String> {
-    let args = row.args(&[
-        "include_background",
-        "to_onehot_y",
-        "sigmoid",
-        "softmax",
-        "other_act",
-        "squared_pred",
-        "jaccard",
-        "reduction",
-        "smooth_nr",
-        "smooth_dr",
-        "batch",
-        "weight",
-        "soft_label",
-        "ignore_index",
-    ])?;
-    let prediction = row.prediction()?;
-    if prediction.ndim() < 3 {
-        return Err("a prediction without a spatial axis".into());
-    }
+/// The case of a row.
+pub fn translate(row: &Row) -> Result<Case, String> {
+    let name = row.text("loss")?;
+    let (mut prediction, target) = (row.prediction()?, row.target()?);
     let classes = prediction.shape()[1];
-    let (activation, before) = activation(&args, classes)?;
-    let ignored = args.whole("ignore_index")?;
-    let labelled = args.flag("to_onehot_y", false)? && classes > 1;
-    let first = usize::from(classes > 1 && !args.flag("include_background", true)?);
+    let flag = |name: &str| row.argument(name).and_then(Value::as_bool);
+    let background = flag("include_background").unwrap_or(true) || classes == 1;
+    let labelled = name == "GeneralizedWassersteinDiceLoss"
+        || flag("to_onehot_y").unwrap_or(false) && classes > 1;
+    // The softmax is over the classes that are left, so what is dropped is no part of the batch.
+    let dropped = flag("use_softmax").unwrap_or(false) && !background;
+    let (ignored, mut before) =
+        (row.argument("ignore_index").and_then(Value::as_i64), before(row)?);
+    differences(row, (&prediction, &target), (labelled, background))?;
 
-    let mut source = overlap(activation);
-    if first > 0 {
-        source = source.select(first..classes);
+    let mut own = vec!["other_act"];
+    if dropped {
+        own.extend(["include_background", "to_onehot_y"]);
+        // A number has no meaning there, and MONAI ignores it.
+        own.extend(row.argument("alpha").filter(|alpha| alpha.is_number()).map(|_| "alpha"));
     }
-    if ignored.is_some() && !labelled {
-        source = source.weigh(Weight::Mask);
+    let mut call = Call::of(row, &own)?;
+    let (mut carried, mut forward) = (Carried::default(), "");
+    for (name, weight) in row.all_weights()? {
+        if name == "mask" {
+            carried.mask = Some(per_pixel(&weight, prediction.shape())?);
+            forward = "(input, target, mask=mask)";
+        } else {
+            call = call.with(name, numbers(&weight));
+        }
     }
-    let negative = activation == Activation::Identity && prediction.iter().any(|&p| p < 0.0);
-    let loss = ratio(&args, source, negative)?;
-    let loss = class_weighted(row, &args, loss, first..classes)?;
-    let loss = match args.text("reduction")? {
-        Some("mean") => loss.reduce(mean(Over::All)),
-        None if !args.names("reduction") => loss.reduce(mean(Over::All)),
-        Some("sum") => loss.reduce(sum(Over::All)),
-        Some("none") => loss,
-        other => return Err(format!("monai reduction {other:?} is not translated")),
-    };
-
+    if let Some(ignored) = ignored.filter(|_| !labelled || dropped) {
+        carried.mask = Some(([Pixel, Image].into(), kept(&target, ignored)?));
+    }
     let layout = layout(prediction.ndim())?;
-    let target = row.target()?;
-    if labelled {
-        let numbers = labels(&target)?;
-        let mut case = Case::new(loss, layout, prediction.clone(), prediction)?;
-        case.target = Target::Labels { numbers, ignored };
-        return Ok(Case { before, ..case });
-    }
-    let mut case = Case::new(loss, layout, prediction, target.clone())?;
-    if let Some(ignored) = ignored {
-        case.carried.mask = Some((Axes::from([Pixel, Image]), kept(&target, ignored)?));
-    }
-    Ok(Case { before, ..case })
-}
-
-fn activation(args: &Args<'_>, classes: usize) -> Result<(Activation, Before), String> {
-    if args.flag("sigmoid", false)? {
-        return Ok((Activation::Sigmoid, Before::Nothing));
-    }
-    if args.flag("softmax", false)? && classes > 1 {
-        return Ok((Activation::Softmax, Before::Nothing));
-    }
-    let before = match args.text("other_act")? {
-        None => Before::Nothing,
-        Some("callable:tanh") => Before::Tanh,
-        // The one function without a name in MONAI's own tests is a log-softmax over the classes.
-        Some("callable:log_softmax" | "callable:<lambda>") => Before::LogSoftmax,
-        Some(other) => return Err(format!("monai other_act {other} is not translated")),
-    };
-    Ok((Activation::Identity, before))
-}
-
-/// 1 - (2 TP + nr) / (2 TP + FP + FN + dr), or with `jaccard` 1 - (2 TP + nr) / (2 (TP + FP + FN) + dr).
-fn ratio(args: &Args<'_>, source: Overlap, negative: bool) -> Result<Loss, String> {
-    let over =
-        if args.flag("batch", false)? { Axes::from([Pixel, Image]) } else { Axes::from(Pixel) };
-    let (nr, dr) = (args.number("smooth_nr", 1e-5)?, args.number("smooth_dr", 1e-5)?);
-    let jaccard = args.flag("jaccard", false)?;
-    let squared = args.flag("squared_pred", false)?;
-    let soft = args.flag("soft_label", false)? && !squared;
-    if soft && negative {
-        // MONAI takes |p| here.
-        return Err("monai soft_label on predictions below 0 is not translated".into());
-    }
-    // Smoothing of 0 leaves 0/0 for a class that is neither there nor predicted.
-    let ratio = Ratio::over(over)
-        .exponent(if squared { 2.0 } else { 1.0 })
-        .soft(if soft { SoftOverlap::Distance } else { SoftOverlap::Product })
-        .empty(Empty::Nan);
-    Ok(if jaccard {
-        source.jaccard(ratio.smooth_numerator(nr / 2.0).smooth_denominator(dr / 2.0))
+    let labels = labelled && !dropped;
+    let target = if labels {
+        Target::labels(&without_class(&target)?, ignored)
+    } else if dropped {
+        let dense = if labelled { one_hot(&without_class(&target)?, classes) } else { target };
+        Target::Dense(dense.slice_axis(CLASS, (1..).into()).to_owned())
     } else {
-        source.dice(ratio.smooth_numerator(nr).smooth_denominator(dr))
-    })
-}
-
-/// `weight`: a number for all classes, or a list for the classes that are kept.
-fn class_weighted(
-    row: &Row,
-    args: &Args<'_>,
-    loss: Loss,
-    kept: std::ops::Range<usize>,
-) -> Result<Loss, String> {
-    let carried = row.weights(&["weight"])?.remove("weight");
-    let given = match (carried, args.get("weight")) {
-        (Some(weight), _) => Some((weight.ndim(), weight.into_iter().collect::<Vec<_>>())),
-        (None, Some(weight)) => {
-            let list = numbers(weight).ok_or("the argument weight is no list of numbers")?;
-            Some((usize::from(weight.is_array()), list))
-        }
-        (None, None) => None,
+        Target::Dense(target)
     };
-    match given {
-        Some((0, weight)) if kept.len() > 1 => Ok(weight[0] * loss),
-        Some((1, weights)) if weights.len() == kept.len() && kept.len() > 1 => {
-            // The library numbers the classes through: what is dropped has an entry too.
-            let dropped = vec![0.0; kept.start];
-            Ok(loss.scale(Weight::class(dropped.into_iter().chain(weights))))
-        }
-        Some(_) if kept.len() > 1 => Err("a weight that is no number and no list per class".into()),
-        _ => Ok(loss),
+    if dropped {
+        before = Before::WithoutBackground;
+    }
+    let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
+    let given = given.classes(classes - usize::from(dropped));
+    let call = call.text(&path(name)) + forward;
+    let loss = preset::parse_for(&call, &given).map_err(|error| error.to_string())?;
+    if let (Before::Nothing, false) = (before, labels) {
+        return Case::of(loss, layout, prediction, target, carried);
+    }
+    prediction = prediction.as_standard_layout().into_owned();
+    Ok(Case { loss, layout, prediction, before, target, carried })
+}
+
+fn path(name: &str) -> String {
+    match name {
+        "AsymmetricFocalLoss" => format!("monai.losses.unified_focal_loss.{name}"),
+        name => format!("monai.losses.{name}"),
     }
 }
 
-/// Labels (N, 1, ...) without their class axis.
-fn labels(target: &ArrayD<f64>) -> Result<ArrayD<i64>, String> {
-    if target.shape().get(1) != Some(&1) {
-        return Err(format!("labels of shape {:?}", target.shape()));
+/// The functions that rows pass as `other_act`.
+fn before(row: &Row) -> Result<Before, String> {
+    match row.argument("other_act").map(|act| act.as_str().unwrap_or_default()) {
+        None => Ok(Before::Nothing),
+        Some("callable:tanh") => Ok(Before::Tanh),
+        // The one function without a name in MONAI's own tests is a log-softmax over the classes.
+        Some("callable:log_softmax" | "callable:<lambda>") => Ok(Before::LogSoftmax),
+        Some(other) => Err(format!("monai other_act {other} is not translated")),
     }
-    #[expect(clippy::cast_possible_truncation, reason = "labels are whole numbers")]
-    Ok(target.index_axis(Axis(1), 0).mapv(|label| label as i64))
+}
+
+/// What is not copied.
+fn differences(
+    row: &Row,
+    (prediction, target): (&ArrayD<f64>, &ArrayD<f64>),
+    (labelled, background): (bool, bool),
+) -> Result<(), String> {
+    let flag = |name: &str| row.argument(name).and_then(Value::as_bool).unwrap_or(false);
+    let name = row.text("loss")?;
+    let refuse = |why: &str| Err(format!("difference: {why}"));
+    let summed = row.argument("reduction").and_then(Value::as_str) == Some("sum");
+    let over_pixels = if name == "FocalLoss" { summed } else { !flag("batch") };
+    if prediction.ndim() < 3 && over_pixels {
+        return refuse("no spatial axis: torch sums over an empty list of axes as over all axes");
+    }
+    if name == "MaskedDiceLoss" && labelled && background && row.all_weights()?.contains_key("mask")
+    {
+        return refuse(
+            "masked labels: the mask makes them background, which the prediction misses",
+        );
+    }
+    let one = prediction.shape()[1] - usize::from(!background) == 1;
+    let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(2.0);
+    if flag("use_softmax") && one && gamma < 1.0 {
+        return refuse("softmax of one class: 0 to a power below 0 makes the gradient NaN");
+    }
+    let activated = flag("sigmoid") || flag("softmax") && prediction.shape()[1] > 1;
+    let signed = !activated && prediction.iter().any(|&p| p < 0.0);
+    if flag("soft_label") && !flag("squared_pred") && signed {
+        return refuse("soft_label below 0: the volume of a prediction is taken to be that of |p|");
+    }
+    let soft = !labelled && target.iter().any(|&t| t != 0.0 && t != 1.0);
+    if row.argument("alpha").is_some_and(Value::is_array) && !flag("use_softmax") && soft {
+        return refuse("a list of alpha on a soft target: it weighs t = 1 and no other t");
+    }
+    Ok(())
+}
+
+/// A mask (N, 1, ...) or (1, 1, ...) by the pixels of all images.
+fn per_pixel(mask: &ArrayD<f64>, shape: &[usize]) -> Result<(Axes, ArrayD<f64>), String> {
+    if mask.iter().any(|&kept| kept != 0.0 && kept != 1.0) {
+        return Err("difference: a mask that is not 0 or 1 counts twice where p meets t".into());
+    }
+    let mut full = shape.to_vec();
+    full[1] = 1;
+    let full = mask.broadcast(full).ok_or_else(|| format!("a mask of {:?}", mask.shape()))?;
+    Ok(([Pixel, Image].into(), full.index_axis(CLASS, 0).to_owned()))
+}
+
+/// Labels (N, 1, ...) without their class axis, or labels (N, ...).
+fn without_class(target: &ArrayD<f64>) -> Result<ArrayD<f64>, String> {
+    match target.shape().get(1) {
+        Some(1) => Ok(target.index_axis(CLASS, 0).to_owned()),
+        _ => Err(format!("labels of shape {:?}", target.shape())),
+    }
 }
 
 /// 1 for the pixels that `ignore_index` leaves: of labels those with another label, of a one-hot
@@ -170,13 +153,13 @@ fn kept(target: &ArrayD<f64>, ignored: i64) -> Result<ArrayD<f64>, String> {
     let class = usize::try_from(ignored).ok().filter(|&class| class < target.shape()[1]);
     let mask = match class {
         _ if target.shape()[1] == 1 => {
-            target.index_axis(Axis(1), 0).mapv(|label| f64::from(label != ignored as f64))
+            target.index_axis(CLASS, 0).mapv(|label| f64::from(label != ignored as f64))
         }
-        Some(class) => target.index_axis(Axis(1), class).mapv(|t| 1.0 - t),
-        None => target.sum_axis(Axis(1)).mapv(|total| f64::from(total > 0.0)),
+        Some(class) => target.index_axis(CLASS, class).mapv(|t| 1.0 - t),
+        None => target.sum_axis(CLASS).mapv(|total| f64::from(total > 0.0)),
     };
     if mask.iter().any(|&kept| kept != 0.0 && kept != 1.0) {
-        return Err("ignore_index masks a soft target in part".into());
+        return Err("difference: ignore_index masks a soft target in part, and twice".into());
     }
     Ok(mask)
 }

@@ -131,6 +131,10 @@ impl Case {
                     Formula::Dice => terms.dice(ratio.step()),
                     Formula::Jaccard => terms.jaccard(ratio.step()),
                     Formula::Tversky => terms.tversky(ratio.step()),
+                    Formula::Lovasz if *squash == Squash::Identity => {
+                        terms.lovasz_hinge(ratio.step())
+                    }
+                    Formula::Lovasz => terms.lovasz(ratio.step()),
                 }
             }
         };

@@ -143,6 +143,8 @@ pub enum Formula {
     Dice,
     Jaccard,
     Tversky,
+    /// Lovász, of |t - p|, or of the hinge where the squash is the identity.
+    Lovasz,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,8 @@
 //!   logmeanexp also those of the exponents and the logarithm, (2n + 16) ε / |t|.
 //! - power of p < 1 is monotone and homogeneous: a relative change of every value by r changes it by r.
 //! - A ratio: (slack N + |N / D| slack D) / D.
+//! - A Lovász step is Σ `J_i` (`e_i` - `e_(i+1)`) with `J_i` in [0, 1], which moves at most as far as the
+//!   error that moves most, and the roundings of the `J_i`, (2n + 16) ε max e.
 //!
 //! Where two correct evaluations may differ by more (a value on the brink of another choice, a slack
 //! above 1e-9 of the result), the oracle is unsure, and the case is drawn again.
@@ -482,17 +484,21 @@ impl Run<'_> {
         let mut rough = 0.0_f64;
         each(self.size(left), |to| {
             let mut sums = Sums::default();
-            let mut sides = Vec::new();
+            let (mut sides, mut errors) = (Vec::new(), Vec::new());
             self.group(([true; 3], ratio.over), to, |from| {
                 let m = mass(&consumed, from);
                 if m != 0.0 {
                     let (p, t) = (self.predicted(from).0, self.target(from));
                     sides.push(if ratio.distance { side(p - t) } else { 0 });
                     sums.add(m, p, t, ratio);
+                    errors.push((m, t, self.error(from)));
                 }
             });
             self.choices.append(&mut sides);
-            let scored = self.score(ratio, &sums);
+            let scored = match ratio.formula {
+                Formula::Lovasz => self.lovasz(&errors),
+                _ => self.score(ratio, &sums),
+            };
             let absent = ratio.absent != Absent::Keep && sums.target == 0.0;
             let policy = match ratio.absent {
                 Absent::Skip if absent => Some(Policy::Skip),
@@ -514,6 +520,51 @@ impl Run<'_> {
             rough = 0.0;
         }
         Field { grid, weights: waiting, rough }
+    }
+
+    /// What a Lovász step sorts, and on which side of its kink a cell lies.
+    fn error(&self, at: [usize; 3]) -> (Cell, i32) {
+        let ((p, q), t) = (self.predicted(at), self.target(at));
+        let (error, kink) = match self.case.squash() {
+            Squash::Identity => {
+                let margin = 1.0 - (2.0 * t - 1.0) * p;
+                (margin.max(0.0), margin)
+            }
+            // p - t, where q has the digits of 1 - p.
+            _ => ((p * (1.0 - t) - q * t).abs(), p - t),
+        };
+        let slack = 64.0 * EPS * (1.0 + error);
+        (Cell { value: error, slack, refused: false }, side(kink))
+    }
+
+    /// Σ `e_i` (`J_i` - `J_(i-1)`) over cells with mass, target and error, the largest error first.
+    fn lovasz(&mut self, cells: &[(f64, f64, (Cell, i32))]) -> Scored {
+        let mut order: Vec<usize> = (0..cells.len()).collect();
+        let error = |place: usize| cells[place].2.0.value;
+        order.sort_by(|&one, &other| error(other).total_cmp(&error(one)));
+        for pair in order.windows(2) {
+            // Which cell is next, and whether it ties.
+            self.choices.push(i32::try_from(pair[1]).expect("few cells"));
+            self.choices.push(side(error(pair[0]) - error(pair[1])));
+        }
+        self.choices.extend(order.first().map(|&place| i32::try_from(place).expect("few cells")));
+        self.choices.extend(cells.iter().map(|(_, _, (_, kink))| *kink));
+        let positives = sum(cells.iter().map(|(m, t, _)| m * t));
+        // The Jaccard loss of what is predicted where the worst `count` cells are wrong.
+        let jaccard = |count: usize| {
+            let worst = || order[..count].iter().map(|&place| (cells[place].0, cells[place].1));
+            let missed = sum(worst().map(|(m, t)| m * t));
+            let union = positives + sum(worst().map(|(m, t)| m * (1.0 - t)));
+            if count == 0 { 0.0 } else { 1.0 - (positives - missed) / union }
+        };
+        let terms = (0..order.len()).map(|i| error(order[i]) * (jaccard(i + 1) - jaccard(i)));
+        let value = sum(terms);
+        let most =
+            |of: fn(&Cell) -> f64| cells.iter().map(|(.., (e, _))| of(e)).fold(0.0, f64::max);
+        let rounding = (2.0 * cells.len() as f64 + 16.0) * EPS;
+        let slack = most(|cell| cell.slack) + rounding * most(|cell| cell.value);
+        let divisor = f64::from(u8::from(!cells.is_empty()));
+        Scored { cell: Cell { value, slack, refused: false }, divisor, rough: 0.0 }
     }
 
     /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor), the floor if there is one.

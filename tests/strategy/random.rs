@@ -139,11 +139,34 @@ fn ratio() -> impl Strategy<Value = Ratio> {
     )
 }
 
+/// The Lovász step that stands where a ratio does, without the slots that it does not have.
+fn lovasz(ratio: &Ratio) -> Ratio {
+    Ratio {
+        formula: Formula::Lovasz,
+        over: ratio.over,
+        smooth_numerator: 0.0,
+        smooth_denominator: 0.0,
+        floor: 0.0,
+        score_floor: None,
+        squared: false,
+        distance: false,
+        wrong: [1.0; 2],
+        absent: ratio.absent,
+        policy: ratio.policy,
+        carry: false,
+    }
+}
+
 fn start() -> impl Strategy<Value = Start> {
-    let squash = select(vec![Squash::Probability, Squash::Sigmoid, Squash::Softmax]);
-    let overlap = (squash, vec(named(), 0..=2), ratio())
+    let squashes = [Squash::Probability, Squash::Sigmoid, Squash::Softmax];
+    let before = || vec(named(), 0..=2);
+    let overlap = (select(squashes.to_vec()), before(), ratio())
         .prop_map(|(squash, before, ratio)| Start::Overlap(squash, before, ratio));
-    prop_oneof![3 => source(), 2 => overlap]
+    // A hinge takes the prediction as it is.
+    let squashes = [&squashes[..], &[Squash::Identity; 2]].concat();
+    let lovasz = (select(squashes), before(), ratio())
+        .prop_map(|(squash, before, ratio)| Start::Overlap(squash, before, lovasz(&ratio)));
+    prop_oneof![6 => source(), 4 => overlap, 1 => lovasz]
 }
 
 /// Numbers in [0, 1]; those of a coarse grid make ties.

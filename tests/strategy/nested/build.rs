@@ -95,6 +95,8 @@ impl Region {
             Formula::Dice => terms.dice(ratio),
             Formula::Jaccard => terms.jaccard(ratio),
             Formula::Tversky => terms.tversky(ratio),
+            Formula::Lovasz => terms.lovasz(ratio),
+            Formula::LovaszHinge => terms.lovasz_hinge(ratio),
             Formula::Own => terms.ratio("missed", ratio, Missed),
         }
     }

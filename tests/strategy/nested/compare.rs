@@ -29,7 +29,7 @@ use ndarray::{ArrayD, Dimension};
 
 use super::build::{memory, seen, seen_mut};
 use super::nudge::NUDGE;
-use super::{Case, Lies};
+use super::{Case, Chain, Element, Formula, Head, Lies, Source};
 
 /// The error of an intermediate value, relative to the largest.
 fn rounding(case: &Case) -> f64 {
@@ -261,7 +261,8 @@ fn slack_of(case: &Case) -> Option<(Slack, bool)> {
             &["max(", "min(", "quantile(", "top("],
             rounding * size,
             mirrored(case),
-        );
+        )
+        && !errors_nearly_tie(&base, rounding);
     Some((slack, smooth))
 }
 
@@ -326,17 +327,47 @@ fn nearly_ties(trace: &Trace, steps: &[&str], rounding: f64, mirrored: bool) -> 
     let mut nearly = false;
     for node in &trace.nodes {
         if steps.iter().any(|name| node.step.starts_with(name)) {
-            let mut values: Vec<f64> =
-                before.into_iter().flat_map(|input| input.field.values().to_owned()).collect();
-            values.sort_by(f64::total_cmp);
-            nearly |= values.windows(2).any(|pair| {
-                let apart = pair[1] - pair[0];
-                (apart > 0.0 || mirrored) && apart <= rounding
-            });
+            let values = before.into_iter().flat_map(|input| input.field.values().to_owned());
+            nearly |= tie(values, rounding, mirrored);
         }
         before = Some(node);
     }
     nearly
+}
+
+/// Whether rounding tells two numbers apart, or may.
+fn tie(values: impl Iterator<Item = f64>, rounding: f64, mirrored: bool) -> bool {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.windows(2).any(|pair| {
+        let apart = pair[1] - pair[0];
+        (apart > 0.0 || mirrored) && apart <= rounding
+    })
+}
+
+/// Whether a Lovász step has two errors that rounding tells apart, or may. Those of a hinge are made of
+/// the numbers of the batch by one and the same formula.
+fn errors_nearly_tie(case: &Case, rounding: f64) -> bool {
+    let mut sorted = Vec::new();
+    case.chain.clone().each(&mut |chain| match &chain.head {
+        Head::Overlap(region) if region.formula == Formula::Lovasz => {
+            sorted.push(region.activation);
+        }
+        _ => {}
+    });
+    sorted.into_iter().any(|activation| {
+        let source = Source { formula: Element::Absolute, activation };
+        let errors = Case {
+            chain: Chain { head: Head::Element(source), links: Vec::new() },
+            ..case.clone()
+        };
+        let trace = errors.with_batch::<f64, _>(|batch| errors.loss().trace(batch));
+        // What is wrong in cells that the step does not read hides the errors of those that it does.
+        trace.map_or(true, |trace| {
+            let errors = trace.nodes[0].field.values();
+            tie(errors.iter().copied().filter(|&e| e != 0.0), rounding, mirrored(case))
+        })
+    })
 }
 
 /// Whether a map, a power or a quotient meets a value that is 0 but for rounding: what is below 0 is
@@ -358,7 +389,7 @@ fn at_edge(trace: &Trace, size: f64, rounding: f64, saturated: bool) -> bool {
         if is(&["quotient", "dice", "jaccard", "tversky"]) {
             edge |= node.divisor.iter().flatten().any(|x| *x != 0.0 && tiny(x));
         }
-        taken |= is(&["sum of", "dice", "jaccard", "tversky", "missed"]);
+        taken |= is(&["sum of", "dice", "jaccard", "tversky", "missed", "lovasz"]);
         before = Some(node);
     }
     edge

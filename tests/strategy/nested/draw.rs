@@ -194,13 +194,14 @@ fn overlap() -> impl Strategy<Value = Head> {
     let floors = (select(vec![0.0, 0.0, 0.0, 0.6]), option::weighted(0.2, Just(0.3)));
     let exponent = select(vec![1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.5]);
     let wrong = || select(vec![0.0, 0.3, 1.0, 1.0]);
-    let formula = select(vec![
-        Formula::Dice,
-        Formula::Dice,
-        Formula::Jaccard,
-        Formula::Tversky,
-        Formula::Own,
-    ]);
+    let formula = prop_oneof![
+        4 => Just(Formula::Dice),
+        2 => Just(Formula::Jaccard),
+        2 => Just(Formula::Tversky),
+        1 => Just(Formula::Lovasz),
+        1 => Just(Formula::LovaszHinge),
+        2 => Just(Formula::Own),
+    ];
     let absent = select(vec![Absent::Keep, Absent::Keep, Absent::Skip, Absent::Zero]);
     let slots = (smooth(), smooth(), floors, exponent, prop::bool::weighted(0.3));
     let rules = (absent, empty(), prop::bool::weighted(0.25));
@@ -210,6 +211,9 @@ fn overlap() -> impl Strategy<Value = Head> {
     ];
     (activation(), vec(inside, 0..=2), formula, some_axes(), slots, (wrong(), wrong()), rules)
         .prop_map(|(activation, before, formula, over, slots, wrong, (absent, empty, carry))| {
+            if matches!(formula, Formula::Lovasz | Formula::LovaszHinge) {
+                return lovasz(formula, activation, before, over, (absent, empty));
+            }
             let (numerator, denominator, (floor, score_floor), exponent, distance) = slots;
             // A broken power of a number below 0 is no number.
             let any_sign = activation == Activation::Identity && exponent == 1.5;
@@ -234,6 +238,24 @@ fn overlap() -> impl Strategy<Value = Head> {
             let unit = even && small && activation != Activation::Identity;
             Head::Overlap(Region { activation, before, formula, over, ratio, carry, unit })
         })
+}
+
+/// A Lovász step, which has few slots and few activations.
+fn lovasz(
+    formula: Formula,
+    activation: Activation,
+    before: Vec<Link>,
+    over: Axes,
+    (absent, empty): (Absent, Empty),
+) -> Head {
+    let activation = match (formula, activation) {
+        (Formula::LovaszHinge, _) => Activation::Identity,
+        (_, Activation::Identity) => Activation::Softmax,
+        (_, activation) => activation,
+    };
+    let unit = formula == Formula::Lovasz;
+    let ratio = Ratio::over(over).absent(absent).empty(empty);
+    Head::Overlap(Region { activation, before, formula, over, ratio, carry: false, unit })
 }
 
 fn repair() -> impl Strategy<Value = Repair> {

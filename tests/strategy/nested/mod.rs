@@ -116,6 +116,8 @@ pub enum Formula {
     Dice,
     Jaccard,
     Tversky,
+    Lovasz,
+    LovaszHinge,
     Own,
 }
 
@@ -249,7 +251,7 @@ impl Chain {
         });
     }
 
-    /// The activations of every source, and whether it is one of a cross-entropy or an overlap.
+    /// The activations of every source, and whether its targets lie in [0, 1] whatever the activation.
     pub fn activations(&self) -> Vec<(Activation, bool)> {
         let mut found = Vec::new();
         self.clone().each(&mut |chain| match &chain.head {
@@ -257,7 +259,9 @@ impl Chain {
                 let unit = matches!(source.formula, Element::Bce { .. });
                 found.push((source.activation, unit));
             }
-            Head::Overlap(region) => found.push((region.activation, false)),
+            Head::Overlap(region) => {
+                found.push((region.activation, region.formula == Formula::LovaszHinge));
+            }
             _ => {}
         });
         found

@@ -3,7 +3,7 @@
 use lossfold::{Activation, Axes, Axis, Weight};
 use ndarray::ArrayD;
 
-use super::{Case, Chain, Container, Element, Head, Link, Target};
+use super::{Case, Chain, Container, Element, Formula, Head, Link, Target};
 
 /// What is wrong with the number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,6 +82,9 @@ impl Case {
                 }
                 Head::Overlap(region) => {
                     region.activation = Activation::Probability;
+                    if region.formula == Formula::LovaszHinge {
+                        region.formula = Formula::Lovasz;
+                    }
                     region.before.retain_mut(keeps);
                 }
                 Head::Sum { terms, .. } => {
