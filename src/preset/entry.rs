@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::call::Call;
 use super::signature::{Arguments, Signature, near};
-use super::{Given, burn, candle, flux, monai, nnunet, paper, torch};
+use super::{Given, burn, candle, flux, kornia, monai, nnunet, optax, paper, smp, torch};
 use crate::error::Result;
 use crate::loss::Loss;
 
@@ -26,7 +26,7 @@ pub struct Entry {
 /// Every loss that [`parse`](super::parse) knows, framework by framework. Of several versions the first is taken
 /// where a call names none.
 pub fn list() -> impl Iterator<Item = &'static Entry> {
-    [torch::ALL, burn::ALL, candle::ALL, flux::ALL, monai::ALL, nnunet::ALL, paper::ALL]
+    [torch::ALL, burn::ALL, candle::ALL, flux::ALL, kornia::ALL, monai::ALL, nnunet::ALL, optax::ALL, paper::ALL, smp::ALL]
         .into_iter()
         .flatten()
         .copied()
@@ -150,7 +150,8 @@ impl fmt::Display for Entry {
                 Some((_, default)) => {
                     shown += &part.replacen(name, &format!("{name}={default}"), 1);
                 }
-                None => shown += part,
+                // What must be given has no default, and no mark in Python.
+                None => shown += &part.replacen('!', "", 1),
             }
         }
         f.write_str(&shown)

@@ -44,16 +44,22 @@ mod declare;
 mod diff;
 mod entry;
 pub mod flux;
+mod ignore;
+pub mod kornia;
 pub mod monai;
 pub mod nnunet;
+pub mod optax;
 pub mod paper;
 mod signature;
+pub mod smp;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};
 pub use diff::{Agreement, Difference, Line, Situation, diff};
 pub use entry::{Entry, list};
+pub use ignore::Ignore;
 
+use crate::axis::Axis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
 use crate::loss::Loss;
@@ -102,6 +108,23 @@ impl Given {
     /// Whether there is one class, so that its channel means foreground.
     pub(crate) fn is_binary(&self) -> bool {
         self.classes == Some(1)
+    }
+
+    /// Refuses an axis by its number, negative from the last, that is not the class axis of the layout.
+    fn expect_class_axis(&self, name: &str, number: i64) -> Result<()> {
+        let axes = self.layout.axes();
+        let place = usize::try_from(number).ok().or_else(|| {
+            let from = usize::try_from(number.unsigned_abs()).ok()?;
+            axes.len().checked_sub(from)
+        });
+        match place.and_then(|place| axes.get(place)) {
+            Some(Axis::Class) => Ok(()),
+            Some(axis) => refuse(format!(
+                "{name}: axis {number} of {} is {axis}, expected class",
+                self.layout
+            )),
+            None => refuse(format!("{name}: {} has no axis {number}", self.layout)),
+        }
     }
 }
 

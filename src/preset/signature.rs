@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 
 /// The names that a framework's function takes, as Python writes them: `(weight, reduction)(input, target)`.
 ///
-/// A name that the loss does not depend on is taken and left aside; `name=None` takes nothing but None.
-/// What stands behind `*` is given by its name.
+/// A name that the loss does not depend on is taken and left aside; `name=None` takes nothing but None, and `name!`
+/// must be given. What stands behind `*` is given by its name.
 pub(super) struct Signature(pub(super) &'static str);
 
 #[derive(Clone, Copy)]
@@ -15,6 +15,7 @@ struct Parameter {
     name: &'static str,
     by_place: bool,
     only_none: bool,
+    needed: bool,
 }
 
 impl Signature {
@@ -32,7 +33,11 @@ impl Signature {
                     Some(name) => (name, true),
                     None => (name, false),
                 };
-                parameters.push(Parameter { name, by_place, only_none });
+                let (name, needed) = match name.strip_suffix('!') {
+                    Some(name) => (name, true),
+                    None => (name, false),
+                };
+                parameters.push(Parameter { name, by_place, only_none, needed });
             }
             parameters
         };
@@ -78,6 +83,12 @@ impl Signature {
                 }
                 bound.push((parameter.name, &argument.value));
             }
+        }
+        let given = |name| bound.iter().any(|(bound, _)| *bound == name);
+        let mut parameters = groups.iter().flatten();
+        if let Some(missing) = parameters.find(|known| known.needed && !given(known.name)) {
+            let why = format!("`{}` needs the argument `{}`", call.name, missing.name);
+            return Err(call.error_at(call.at, why));
         }
         Ok(Arguments { call, bound })
     }

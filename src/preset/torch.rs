@@ -31,7 +31,7 @@ pub(super) fn reduced(loss: Loss, reduction: Reduce) -> Loss {
     }
 }
 
-fn weighted(loss: Loss, weight: Option<&Tensor>, given: &Given) -> Result<Loss> {
+pub(super) fn weighted(loss: Loss, weight: Option<&Tensor>, given: &Given) -> Result<Loss> {
     Ok(match weight {
         Some(weight) => named("weight", weight.broadcast(given.layout))?.scale(loss),
         None => loss,
@@ -79,21 +79,29 @@ declare! {
 impl BCEWithLogitsLoss {
     /// -w (v t ln p + (1 - t) ln(1 - p)), p the sigmoid and v the `pos_weight`.
     fn order(&self, given: &Given) -> Result<Loss> {
-        let plain = Bce::new(Activation::Sigmoid);
-        let loss = match &self.pos_weight {
-            None => bce(plain),
-            Some(weight) => match named("pos_weight", weight.broadcast(given.layout))? {
-                Broadcast::Number(weight) => bce(plain.positive([weight])),
-                Broadcast::Class(weights) => bce(plain.positive(weights)),
-                // The positive term alone is what the negative one leaves of the whole.
-                Broadcast::Weight(weight) => {
-                    let negative = bce(plain.clone().positive([0.0]));
-                    (bce(plain) - negative.clone()).scale(weight) + negative
-                }
-            },
-        };
+        let loss = with_logits(Bce::new(Activation::Sigmoid), self.pos_weight.as_ref(), given)?;
         Ok(reduced(weighted(loss, self.weight.as_ref(), given)?, self.reduction))
     }
+}
+
+/// The cross-entropy with these options, its positive term multiplied by `pos_weight`.
+pub(super) fn with_logits(
+    options: Bce,
+    pos_weight: Option<&Tensor>,
+    given: &Given,
+) -> Result<Loss> {
+    Ok(match pos_weight {
+        None => bce(options),
+        Some(weight) => match named("pos_weight", weight.broadcast(given.layout))? {
+            Broadcast::Number(weight) => bce(options.positive([weight])),
+            Broadcast::Class(weights) => bce(options.positive(weights)),
+            // The positive term alone is what the negative one leaves of the whole.
+            Broadcast::Weight(weight) => {
+                let negative = bce(options.clone().positive([0.0]));
+                (bce(options) - negative.clone()).scale(weight) + negative
+            }
+        },
+    })
 }
 
 /// Cross-entropy of logits or log-probabilities.

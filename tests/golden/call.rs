@@ -1,6 +1,7 @@
 //! The call that a row made, as its user wrote it.
 
-use lossfold::Layout;
+use lossfold::preset::{Given, parse_for};
+use lossfold::{ErrorKind, Layout, Loss};
 use ndarray::ArrayD;
 use serde_json::Value;
 
@@ -41,6 +42,14 @@ impl Call {
     pub fn text(&self, name: &str) -> String {
         format!("{name}({})", self.0.join(", "))
     }
+}
+
+/// The loss of a call. What a preset refuses that the framework did is a difference.
+pub fn parsed(call: &str, given: &Given) -> Result<Loss, String> {
+    parse_for(call, given).map_err(|error| match error.kind() {
+        ErrorKind::Preset => format!("difference: {error}"),
+        _ => error.to_string(),
+    })
 }
 
 /// A value of JSON in Python.

@@ -14,14 +14,18 @@
 mod call;
 mod case;
 mod compare;
+mod ignore;
 mod keras;
 mod keras_weight;
+mod kornia;
 mod levels;
 mod literature;
 mod monai;
 mod nnunet;
+mod optax;
 mod row;
 mod rust;
+mod smp;
 mod torch;
 mod weight;
 
@@ -57,6 +61,9 @@ fn translate(row: &Row) -> Result<Case, String> {
         "burn" | "candle" => Some(rust::translate(row)?),
         "flux" => Some(literature::flux(row)?),
         "literature" => Some(literature::translate(row)?),
+        "kornia" => Some(kornia::translate(row)?),
+        "optax" => Some(optax::translate(row)?),
+        "smp" => Some(smp::translate(row)?),
         "monai" => Some(monai::translate(row)?),
         "nnunet" | "nnunetv2" => Some(nnunet::translate(row)?),
         _ => None,

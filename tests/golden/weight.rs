@@ -98,6 +98,6 @@ impl Carried {
 fn once<T>(given: Option<&T>, weight: T) -> Result<Option<T>, String> {
     match given {
         None => Ok(Some(weight)),
-        Some(_) => Err("two weights per pixel or image, a batch carries one".into()),
+        Some(_) => Err("difference: two weights per pixel or image. a batch carries one".into()),
     }
 }
