@@ -4,7 +4,10 @@ use std::fmt;
 
 use super::call::Call;
 use super::signature::{Arguments, Signature, near};
-use super::{Given, burn, candle, flux, kornia, monai, nnunet, optax, paper, smp, torch};
+use super::{
+    Given, burn, candle, detectron2, flux, kornia, mmseg, mmseg_0_30, monai, nnunet, optax, paddleseg,
+    paper, smp, torch,
+};
 use crate::error::Result;
 use crate::loss::Loss;
 
@@ -26,7 +29,22 @@ pub struct Entry {
 /// Every loss that [`parse`](super::parse) knows, framework by framework. Of several versions the first is taken
 /// where a call names none.
 pub fn list() -> impl Iterator<Item = &'static Entry> {
-    [torch::ALL, burn::ALL, candle::ALL, flux::ALL, kornia::ALL, monai::ALL, nnunet::ALL, optax::ALL, paper::ALL, smp::ALL]
+    [
+        torch::ALL,
+        burn::ALL,
+        candle::ALL,
+        detectron2::ALL,
+        flux::ALL,
+        kornia::ALL,
+        mmseg::ALL,
+        mmseg_0_30::ALL,
+        monai::ALL,
+        nnunet::ALL,
+        optax::ALL,
+        paddleseg::ALL,
+        paper::ALL,
+        smp::ALL,
+    ]
         .into_iter()
         .flatten()
         .copied()
@@ -63,6 +81,14 @@ impl Entry {
     /// The version that was run.
     pub fn version(&self) -> &'static str {
         self.version.split_once("==").map_or("", |(_, version)| version)
+    }
+
+    /// The same loss as another version has it.
+    pub(super) const fn in_version(&self, version: &'static str) -> Self {
+        let Self { path, signature: Signature(signature), read, defaults, .. } = *self;
+        let Given { layout, classes, labels } = self.usual;
+        let usual = Given { layout, classes, labels };
+        Self { path, version, usual, signature: Signature(signature), read, defaults }
     }
 
     pub(super) fn loss(&self, call: &Call<'_>, given: &Given) -> Result<Loss> {

@@ -9,8 +9,8 @@ use super::call::{Value, What};
 pub enum Ignore {
     /// Nothing is ignored.
     Nothing,
-    /// The framework's default, -100, which no target has.
-    Unused,
+    /// The framework's default, which no target has.
+    Unused(i64),
     /// This number.
     Number(i64),
 }
@@ -35,8 +35,7 @@ impl Argument for Ignore {
     fn show(&self) -> String {
         match self {
             Self::Nothing => "None".into(),
-            Self::Unused => "-100".into(),
-            Self::Number(number) => number.show(),
+            Self::Unused(number) | Self::Number(number) => number.show(),
         }
     }
 }

@@ -38,7 +38,7 @@ declare! {
         /// One number per class.
         weight: Option<Vec<f64>> = None,
         /// What is ignored, and counts.
-        ignore_index: Ignore = Ignore::Unused,
+        ignore_index: Ignore = Ignore::Unused(-100),
     }
 }
 
@@ -93,7 +93,7 @@ declare! {
         /// One number per class.
         weight: Option<Vec<f64>> = None,
         /// What is ignored, and counts.
-        ignore_index: Ignore = Ignore::Unused,
+        ignore_index: Ignore = Ignore::Unused(-100),
     }
 }
 

@@ -28,7 +28,7 @@ declare! {
         /// Multiplies the values; broadcast from the right.
         weight: Option<Tensor> = None,
         /// What is ignored, and counts.
-        ignore_index: Ignore = Ignore::Unused,
+        ignore_index: Ignore = Ignore::Unused(-100),
         /// What is done with the values.
         reduction: Reduce = Reduce::Mean,
         /// How much of a target is flipped.
@@ -65,7 +65,7 @@ declare! {
         /// How much goes to all classes.
         smooth_factor: Option<f64> = None,
         /// What is ignored, and counts.
-        ignore_index: Ignore = Ignore::Unused,
+        ignore_index: Ignore = Ignore::Unused(-100),
         /// The class axis.
         dim: i64 = 1,
     }
