@@ -1,10 +1,11 @@
 //! What a framework ignores by a number of the target, as a mask.
 
-use lossfold::{Axes, Axis, Layout};
+use lossfold::{Axes, Axis, Layout, Loss};
 use ndarray::ArrayD;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::case::Target;
 use crate::row::Row;
 use crate::weight::Carried;
 
@@ -46,4 +47,42 @@ pub fn mask(
     let ignored = is(number);
     carried.mask = Some((axes, target.mapv(|t| f64::from(!ignored(&t)))));
     target.mapv(|t| if ignored(&t) { 0.0 } else { t })
+}
+
+/// Labels some of which are ignored: where the loss names a mask they are its zeros, otherwise they have no mass.
+///
+/// A masked label is still looked up among the weights, as Python does: one below 0 counts from the last class.
+pub fn labels(
+    loss: &Loss,
+    numbers: &ArrayD<f64>,
+    ignored: impl Fn(f64) -> bool,
+    (layout, classes): (Layout, usize),
+    carried: &mut Carried,
+) -> Target {
+    const NOTHING: i64 = -1;
+    if names_mask(loss) {
+        let axes: Axes = layout.axes().iter().copied().collect();
+        let axes = axes.without(Axis::Class);
+        carried.mask = Some((axes, numbers.mapv(|label| f64::from(!ignored(label)))));
+        let classes = classes as f64;
+        let looked_up = numbers.mapv(|label| match label {
+            label if (0.0..classes).contains(&label) => label,
+            label if (-classes..0.0).contains(&label) => classes + label,
+            _ => 0.0,
+        });
+        return Target::labels(&looked_up, None);
+    }
+    let marked = numbers.mapv(|label| if ignored(label) { NOTHING as f64 } else { label });
+    Target::labels(&marked, Some(NOTHING))
+}
+
+/// Whether the batch must carry a mask.
+pub fn names_mask(loss: &Loss) -> bool {
+    loss.to_string().contains("(mask)")
+}
+
+/// The call in which a number that the target has is written down, where none is.
+pub fn written(call: Call, row: &Row, name: &str, target: &ArrayD<f64>, number: i64) -> Call {
+    let written = row.arguments().is_ok_and(|given| given.contains_key(name));
+    if written || !target.iter().any(is(number)) { call } else { call.with(name, number) }
 }

@@ -14,15 +14,18 @@
 mod call;
 mod case;
 mod compare;
+mod detectron2;
 mod ignore;
 mod keras;
 mod keras_weight;
 mod kornia;
 mod levels;
 mod literature;
+mod mmseg;
 mod monai;
 mod nnunet;
 mod optax;
+mod paddleseg;
 mod row;
 mod rust;
 mod smp;
@@ -64,6 +67,9 @@ fn translate(row: &Row) -> Result<Case, String> {
         "kornia" => Some(kornia::translate(row)?),
         "optax" => Some(optax::translate(row)?),
         "smp" => Some(smp::translate(row)?),
+        "mmseg" => Some(mmseg::translate(row)?),
+        "paddleseg" => Some(paddleseg::translate(row)?),
+        "detectron2" => Some(detectron2::translate(row)?),
         "monai" => Some(monai::translate(row)?),
         "nnunet" | "nnunetv2" => Some(nnunet::translate(row)?),
         _ => None,

@@ -31,6 +31,7 @@ pub use lovasz::{Choice, LovaszLoss, LovaszType};
 pub use overlap::{DiceLoss, TverskyLoss};
 
 pub(super) use entropy::Divisor;
+pub(super) use lovasz::hinge;
 pub(super) use overlap::per_class;
 
 use super::argument::Reduce;
