@@ -5,8 +5,8 @@ use std::fmt;
 use super::call::Call;
 use super::signature::{Arguments, Signature, near};
 use super::{
-    Given, burn, candle, detectron2, flux, kornia, mmseg, mmseg_0_30, monai, nnunet, optax, paddleseg,
-    paper, smp, torch,
+    Given, burn, candle, detectron2, flux, kornia, mmseg, mmseg_0_30, monai, nnunet, optax,
+    paddleseg, paper, smp, torch,
 };
 use crate::error::Result;
 use crate::loss::Loss;
@@ -45,10 +45,10 @@ pub fn list() -> impl Iterator<Item = &'static Entry> {
         paper::ALL,
         smp::ALL,
     ]
-        .into_iter()
-        .flatten()
-        .copied()
-        .flatten()
+    .into_iter()
+    .flatten()
+    .copied()
+    .flatten()
 }
 
 /// What people write for the beginning of a name.

@@ -126,21 +126,18 @@ declare! {
 impl DiceLoss {
     fn order(&self, given: &Given) -> Result<Loss> {
         if self.exponent <= 0.0 {
-            return refuse(format!(
-                "exponent: expected a number above 0, found {}",
-                self.exponent
-            ));
+            return refuse(format!("exponent: expected a number above 0, found {}", self.exponent));
         }
         let classes = given.classes.or(self.class_weight.as_ref().map(Vec::len));
         let ignored = match self.ignore_index {
             Ignore::Nothing => return refuse("ignore_index: expected a number, found None"),
             Ignore::Unused(number) | Ignore::Number(number) => number,
         };
-        let is_class = usize::try_from(ignored).is_ok_and(|number| {
-            classes.is_some_and(|classes| number < classes)
-        });
-        let loss = if self.ignore_index.masks() && !is_class {
-            self.masked()
+        let is_class = usize::try_from(ignored)
+            .is_ok_and(|number| classes.is_some_and(|classes| number < classes));
+        let masked = self.ignore_index.masks() && !is_class;
+        let loss = if masked || self.exponent < 1.0 {
+            self.quotient(masked)
         } else {
             let ratio = Ratio::over(Pixel).smooth(self.smooth).exponent(self.exponent);
             let ratio = if self.smooth == 0.0 { ratio.empty(Empty::Nan) } else { ratio };
@@ -157,11 +154,15 @@ impl DiceLoss {
         Ok(times(self.loss_weight, loss))
     }
 
-    /// The ratio with a mask in its numerator alone. Of hard targets Σ p² + Σ t² = Σ (p - t)² + 2 Σ p t.
-    fn masked(&self) -> Loss {
+    /// The ratio with a mask in its numerator alone, or of an exponent that ratios do not take.
+    ///
+    /// Of hard targets Σ p² + Σ t² = Σ (p - t)² + 2 Σ p t.
+    fn quotient(&self, masked: bool) -> Loss {
         let softmax = Activation::Softmax;
         let correct = predicted(softmax).scale(Weight::Positives);
-        let numerator = 2.0 * correct.clone().scale(Weight::Mask).reduce(sum(Pixel)) + self.smooth;
+        let counted = correct.clone();
+        let counted = if masked { counted.scale(Weight::Mask) } else { counted };
+        let numerator = 2.0 * counted.reduce(sum(Pixel)) + self.smooth;
         let powers = if self.exponent == 2.0 {
             squared(softmax).reduce(sum(Pixel)) + 2.0 * correct.reduce(sum(Pixel))
         } else if self.exponent == 1.0 {

@@ -55,7 +55,8 @@ impl Making<'_> {
         let sigmoid = flag(self.row, "use_sigmoid");
         let number = ignore::number(self.row, Some(-100))?;
         // Of the binary loss labels below 0 are ignored, whatever is.
-        let ignored = |label: f64| Some(label) == number.map(|n| n as f64) || (sigmoid && label < 0.0);
+        let ignored =
+            |label: f64| Some(label) == number.map(|n| n as f64) || (sigmoid && label < 0.0);
         let labels = self.target.ndim() < self.prediction.ndim();
         if sigmoid && self.row.argument("ignore_index").is_none() {
             let below = self.target.iter().find(|&&label| label < 0.0).copied();
@@ -128,7 +129,9 @@ impl Making<'_> {
         if dense {
             // The largest class of a pixel stands for its label.
             let largest = self.target.map_axis(Place(1), |classes| {
-                let first = |best: usize, (class, &t): (usize, &f64)| if t > classes[best] { class } else { best };
+                let first = |best: usize, (class, &t): (usize, &f64)| {
+                    if t > classes[best] { class } else { best }
+                };
                 classes.iter().enumerate().fold(0, first) as f64
             });
             let marks = largest.mapv(|label| f64::from(Some(label) != number));
@@ -157,12 +160,29 @@ impl Making<'_> {
             return self.dense(loss, ignored);
         }
         let per_image = flag(self.row, "per_image");
-        let nothing = |image: ndarray::ArrayViewD<'_, f64>| image.iter().all(|&label| ignored(label));
-        if if per_image { self.target.outer_iter().any(nothing) } else { nothing(self.target.view()) } {
+        let nothing =
+            |image: ndarray::ArrayViewD<'_, f64>| image.iter().all(|&label| ignored(label));
+        if if per_image {
+            self.target.outer_iter().any(nothing)
+        } else {
+            nothing(self.target.view())
+        } {
             return Err("difference: no pixel. mmseg returns an empty tensor in the place of Lovász-Softmax".into());
         }
-        let loss = self.parsed(&CALLED, false)?;
-        self.labelled(loss, ignored)
+        let known = |&label: &f64| (0.0..self.classes as f64).contains(&label) || ignored(label);
+        if self.target.iter().all(known) {
+            let loss = self.parsed(&CALLED, false)?;
+            return self.labelled(loss, ignored);
+        }
+        // A label that is no class is 0 in every class.
+        let marks = self.target.mapv(|label| f64::from(!ignored(label)));
+        self.target = one_hot(&self.target, self.classes);
+        let loss = self.parsed(&CALLED, true)?;
+        if ignore::names_mask(&loss) {
+            self.carried.mask = Some((pixels(self.layout), marks));
+        }
+        let target = Target::Dense(self.target);
+        Case::of(loss, self.layout, self.prediction, target, self.carried)
     }
 
     fn boundary(mut self) -> Result<Case, String> {
@@ -196,7 +216,8 @@ impl Making<'_> {
             let mut shape = self.prediction.shape().to_vec();
             shape.remove(1);
             let axes = self.layout.axes().iter().copied().filter(|&axis| axis != Axis::Class);
-            let layout = Layout::new(&axes.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
+            let layout =
+                Layout::new(&axes.collect::<Vec<_>>()).map_err(|error| error.to_string())?;
             (shape, layout)
         };
         self.called = called.weight("weight", weight, (&like.0, like.1), &mut self.carried)?;
@@ -209,7 +230,8 @@ impl Making<'_> {
         let Some(weight) = weights.get("weight") else { return Ok(()) };
         let mut shape = self.prediction.shape().to_vec();
         let classes = shape.remove(1);
-        if weight.len() == shape.iter().product::<usize>() {
+        let pixels = shape.iter().product::<usize>();
+        if weight.shape()[0] == pixels && weight.len() == pixels {
             return self.weigh_by(&shaped(weight, &shape)?, false);
         }
         shape.push(classes);
@@ -264,7 +286,10 @@ impl Making<'_> {
     fn dense(mut self, loss: Loss, ignored: impl Fn(f64) -> bool) -> Result<Case, String> {
         let shape = (self.target.shape().to_vec(), self.prediction.shape());
         if shape.0 != shape.1 {
-            return Err(format!("a target of shape {:?} for a prediction of shape {:?}", shape.0, shape.1));
+            return Err(format!(
+                "a target of shape {:?} for a prediction of shape {:?}",
+                shape.0, shape.1
+            ));
         }
         if ignore::names_mask(&loss) {
             let axes: Axes = self.layout.axes().iter().copied().collect();

@@ -41,6 +41,10 @@ fn of_labels(
     if name == "LovaszSoftmaxLoss" && target.iter().all(|&label| ignored(label)) {
         return Err("difference: no pixel. PaddleSeg returns an empty tensor in the place of Lovász-Softmax".into());
     }
+    let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(2.0);
+    if name == "MultiClassFocalLoss" && classes == 1 && gamma < 1.0 {
+        return Err("difference: a power below 1 of a loss of 0 has an infinite slope, of which paddle makes NaN".into());
+    }
     let mut carried = Carried::default();
     let mut call = ignore::written(Call::of(row, &[])?, row, "ignore_index", &target, DEFAULT);
     let mut late = Call::default();
@@ -54,7 +58,9 @@ fn of_labels(
             late = late.weight(name, &weight, (target.shape(), of_labels), &mut carried)?;
         }
     }
-    let call = call.text(&format!("paddleseg.{name}")) + &late.text("");
+    // The one loss that its package does not export.
+    let module = if name == "MultiClassFocalLoss" { "focal_loss." } else { "" };
+    let call = call.text(&format!("paddleseg.{module}{name}")) + &late.text("");
     let loss = parsed(&call, &Given::labels(layout).classes(classes))?;
     let target = ignore::labels(&loss, &target, ignored, (layout, classes), &mut carried);
     Case::of(loss, layout, prediction, target, carried)
@@ -81,6 +87,9 @@ fn binary(
     let dynamic = |name: &str| row.argument(name).and_then(Value::as_str) == Some("dynamic");
     let hard = target.iter().all(|&t| ignored(t) || t == 0.0 || t == 1.0);
     let as_labels = target.shape()[1] != prediction.shape()[1];
+    if as_labels && prediction.ndim() != 4 {
+        return Err("difference: labels of no plane. PaddleSeg moves the third of their axes in the place of the last".into());
+    }
     if !as_labels && !hard && (dynamic("weight") || dynamic("pos_weight")) {
         return Err("difference: soft targets. `dynamic` counts only those that are 0 or 1".into());
     }

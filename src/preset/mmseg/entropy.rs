@@ -69,7 +69,9 @@ impl CrossEntropyLoss {
     pub(in crate::preset) fn with_divisor(&self, given: &Given, divisor: Divisor) -> Result<Loss> {
         match (self.use_mask, self.use_sigmoid) {
             (true, true) => refuse("use_sigmoid and use_mask exclude each other"),
-            (true, false) => refuse("use_mask=True: the masks of objects are no classes of a batch"),
+            (true, false) => {
+                refuse("use_mask=True: the masks of objects are no classes of a batch")
+            }
             (false, true) => self.binary(given),
             (false, false) if given.labels => self.of_labels(given, divisor),
             (false, false) => self.of_probabilities(given, divisor),
@@ -94,8 +96,7 @@ impl CrossEntropyLoss {
             }
             (ignored, _) => ignored.masks(),
         };
-        let loss =
-            if masked && !self.avg_non_ignore { loss.scale(Weight::Mask) } else { loss };
+        let loss = if masked && !self.avg_non_ignore { loss.scale(Weight::Mask) } else { loss };
         let loss = weighted(loss, self.weight.as_ref(), given)?;
         let pixels = [Pixel, Image];
         let may_be_empty = mean(pixels).empty(Empty::Zero);
@@ -130,10 +131,10 @@ impl CrossEntropyLoss {
     }
 
     fn binary(&self, given: &Given) -> Result<Loss> {
-        let positive = self.class_weight.as_ref().map(|weights| Tensor::Numbers {
-            shape: vec![weights.len()],
-            data: weights.clone(),
-        });
+        let positive = self
+            .class_weight
+            .as_ref()
+            .map(|weights| Tensor::Numbers { shape: vec![weights.len()], data: weights.clone() });
         let along = given.layout.axes().last();
         if self.class_weight.as_ref().is_some_and(|weights| weights.len() > 1)
             && along != Some(&Class)

@@ -11,7 +11,7 @@ use crate::preset::call::{Value, What};
 use crate::preset::declare::declare;
 use crate::preset::ignore::Ignore;
 use crate::preset::{Given, refuse};
-use crate::reduction::{Empty, Over, Reduction, mean};
+use crate::reduction::{Empty, Over, mean};
 use crate::region::{Absent, Ratio, overlap};
 use crate::weight::Weight;
 
@@ -64,10 +64,12 @@ impl Choice {
         &self,
         over: impl Into<Over>,
         weights: Option<&[f64]>,
+        masked: bool,
     ) -> Result<Loss> {
         let ratio = Ratio::over(over);
         let ratio = if *self == Self::Present { ratio.absent(Absent::Skip) } else { ratio };
-        let loss = overlap(Activation::Softmax).lovasz(ratio);
+        let terms = overlap(Activation::Softmax);
+        let loss = if masked { terms.weigh(Weight::Mask) } else { terms }.lovasz(ratio);
         let loss = match weights {
             Some(weights) => loss.scale(Weight::Class(weights.to_vec())),
             None => loss,
@@ -112,7 +114,8 @@ declare! {
     /// `loss_type='binary'` the Lovász hinge of logits.
     ///
     /// With `per_image` every image has an order of its own, and `reduction` is over the images; otherwise the batch is one
-    /// order, and mmseg wants `reduction='none'`. Ignored pixels are left out; for the hinge they come as the mask of the batch.
+    /// order, and mmseg wants `reduction='none'`. Ignored pixels are left out; of a dense
+    /// target, as that of the hinge is, they come as the mask of the batch.
     LovaszLoss: "mmseg==1.2.2"
         "mmseg.LovaszLoss"
             "(loss_type, classes, per_image, reduction, class_weight, loss_weight, loss_name)\
@@ -153,15 +156,16 @@ impl LovaszLoss {
         let loss = match (binary, self.per_image) {
             (true, true) => hinge([Class, Pixel], masked),
             (true, false) => hinge(Over::All, masked),
-            (false, true) => self.classes.softmax(Pixel, weights)?,
-            (false, false) => self.classes.softmax([Pixel, Image], weights)?,
+            (false, true) => self.classes.softmax(Pixel, weights, masked && !given.labels)?,
+            (false, false) => {
+                self.classes.softmax([Pixel, Image], weights, masked && !given.labels)?
+            }
         };
         if !self.per_image {
             return Ok(times(self.loss_weight, loss));
         }
         let Self { avg_factor, loss_weight, .. } = *self;
         let reduction = self.reduction_override.unwrap_or(self.reduction);
-        let images: Reduction = mean(Image);
-        Ending { reduction, avg_factor, loss_weight }.of(loss, Image, images)
+        Ending { reduction, avg_factor, loss_weight }.of(loss, Image, mean(Image))
     }
 }

@@ -6,7 +6,7 @@ use crate::element::Activation;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::preset::argument::{Reduce, Tensor};
+use crate::preset::argument::{Broadcast, Reduce, Tensor};
 use crate::preset::declare::declare;
 use crate::preset::{Given, refuse};
 use crate::reduction::{Empty, mean};
@@ -104,17 +104,15 @@ impl DiceLoss {
             ratio.smooth_denominator(2.0 * self.eps).exponent(2.0)
         };
         let loss = terms.dice(if self.eps == 0.0 { ratio.empty(Empty::Nan) } else { ratio });
-        let loss = match &self.weight {
+        let weight = self.weight.as_ref().map(|weight| weight.broadcast(given.layout));
+        let loss = match weight {
             None => loss,
-            Some(Tensor::Carried(weight)) => loss.scale(weight.clone()),
-            Some(weight) => match weight.list().as_deref() {
-                Ok([weight]) => times(*weight, loss),
-                _ => {
-                    return refuse(
-                        "weight: has one number per image; let the batch carry it and write `image`",
-                    );
-                }
-            },
+            Some(Ok(weight @ (Broadcast::Number(_) | Broadcast::Weight(_)))) => weight.scale(loss),
+            Some(_) => {
+                return refuse(
+                    "weight: has one number per image; let the batch carry it and write `image`",
+                );
+            }
         };
         let Self { avg_factor, loss_weight, .. } = *self;
         let reduction = self.reduction_override.unwrap_or(self.reduction);

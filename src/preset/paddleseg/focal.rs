@@ -40,7 +40,8 @@ impl FocalLoss {
 declare! {
     /// `MultiClassFocalLoss`: -alpha (1 - p[t])^gamma ln p[t] of the softmax, the mean over the pixels that are not ignored.
     MultiClassFocalLoss: "paddleseg==2.8.0"
-        "paddleseg.MultiClassFocalLoss" "(num_class!, alpha, gamma, ignore_index)(logit, label)";
+        "paddleseg.focal_loss.MultiClassFocalLoss"
+            "(num_class!, alpha, gamma, ignore_index)(logit, label)";
     Given::labels(Layout::NCHW); {
         /// Multiplies the loss.
         alpha: f64 = 1.0,

@@ -53,7 +53,7 @@ declare! {
 
 impl LovaszSoftmaxLoss {
     fn order(&self, _: &Given) -> Result<Loss> {
-        self.classes.softmax([Pixel, Image], None)
+        self.classes.softmax([Pixel, Image], None, false)
     }
 }
 
