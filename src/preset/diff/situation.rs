@@ -199,11 +199,9 @@ fn seen(activation: Activation, x: f64, classes: usize) -> f64 {
     let p = if classes == 1 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() };
     match activation {
         Activation::Probability | Activation::Normalize => p,
-        Activation::Softmax => x,
-        Activation::LogProbability if classes > 1 => x,
         Activation::LogProbability => p.ln(),
         Activation::Sigmoid if classes > 1 => x - (-p).ln_1p().max(-40.0),
-        Activation::Sigmoid | Activation::Identity => x,
+        Activation::Sigmoid | Activation::Softmax | Activation::Identity => x,
     }
 }
 
