@@ -477,7 +477,7 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 96] = [
+const WORDS: [&str; 97] = [
     "bce",
     "kl",
     "predicted",

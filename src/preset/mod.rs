@@ -15,7 +15,7 @@
 //!
 //! let error = preset::parse("torch.nn.BCELoss(reducton='sum')").unwrap_err();
 //! assert_eq!(error.to_string(), "\
-//! text: `torch.nn.BCELoss` has no argument `reducton`; did you mean `reduction`?
+//! text: `torch.nn.BCELoss` has no argument `reducton`; did you mean `reduction` or `reduce`?
 //!   torch.nn.BCELoss(reducton='sum')
 //!                    ^");
 //! # Ok::<(), lossfold::Error>(())
@@ -35,6 +35,9 @@
 //!
 //! Some orders depend on what the framework sees of the tensors: the number of classes, labels or a dense target.
 //! [`parse`] takes the customary case, [`parse_for`] takes what is [`Given`].
+
+// Every preset has the same method, and some take no argument, or refuse nothing. Formulas stand in the docs.
+#![allow(clippy::unnecessary_wraps, clippy::unused_self, clippy::doc_markdown)]
 
 mod argument;
 pub mod burn;

@@ -4,7 +4,7 @@
 //! use lossfold::preset;
 //!
 //! let loss = preset::parse("paper.milletari_dice()")?;
-//! assert_eq!(loss.to_string(), "overlap(probability) > dice(pixel; exponent=2) > mean(class) > mean(image)");
+//! assert_eq!(loss.to_string(), "overlap(probability) > dice(pixel; exponent=2) > mean(class, image)");
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 
@@ -127,7 +127,6 @@ declare! {
 }
 
 impl SudreGdl {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let (volume, source) = (Weight::volume(-2.0), overlap(Activation::Probability));
         Ok(match self.scope {

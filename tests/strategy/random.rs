@@ -157,6 +157,7 @@ fn lovasz(ratio: &Ratio) -> Ratio {
         smooth_numerator: 0.0,
         smooth_denominator: 0.0,
         floor: 0.0,
+        true_positive_floor: None,
         score_floor: None,
         squared: false,
         distance: false,

@@ -178,7 +178,7 @@ impl Trial {
         let mut named = Vec::new();
         loss.weights_named(&mut named);
         let (pixels, images): (Axes, _) = (
-            [crate::Axis::Pixel, crate::Axis::Image].into(),
+            [crate::axis::Axis::Pixel, crate::axis::Axis::Image].into(),
             Array1::from_shape_fn(IMAGES, |image| 1.0 + image as f64),
         );
         let map = ndarray::Array2::from_shape_fn((IMAGES, PIXELS), |(image, pixel)| {
@@ -199,11 +199,9 @@ fn seen(activation: Activation, x: f64, classes: usize) -> f64 {
     let p = if classes == 1 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() };
     match activation {
         Activation::Probability | Activation::Normalize => p,
-        Activation::Softmax => x,
-        Activation::LogProbability if classes > 1 => x,
         Activation::LogProbability => p.ln(),
         Activation::Sigmoid if classes > 1 => x - (-p).ln_1p().max(-40.0),
-        Activation::Sigmoid | Activation::Identity => x,
+        Activation::Sigmoid | Activation::Softmax | Activation::Identity => x,
     }
 }
 
