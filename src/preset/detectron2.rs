@@ -26,7 +26,7 @@ pub(super) const ALL: &[&[Entry]] =
     &[DeepLabCE::ENTRIES, SemSegFPNHead::ENTRIES, RoiMaskPointLoss::ENTRIES];
 
 declare! {
-    /// `DeepLabCE`: -w[t] ln p[t] of the softmax, the mean over all pixels, or over the share of them that has the largest losses.
+    /// `DeepLabCE`: `-w[t] ln p[t]` of the softmax, the mean over all pixels, or over the share of them that has the largest losses.
     ///
     /// Ignored pixels are 0 and count, also among those of which the share is taken, so that they come as the mask of the batch. `weights`
     /// scales the values; nothing divides by weights.

@@ -1,6 +1,6 @@
 //! `mmseg.models.losses` of mmsegmentation 0.30.0.
 //!
-//! Tversky, focal and Lovász losses are those of [`mmseg`](super::mmseg); cross-entropy has another divisor, and Dice is
+//! Tversky, focal and Lovász losses are those of [`mmseg`]; cross-entropy has another divisor, and Dice is
 //! another loss.
 //!
 //! ```

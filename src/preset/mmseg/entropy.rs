@@ -15,11 +15,11 @@ use crate::reduction::{Empty, Over, mean, sum};
 use crate::weight::Weight;
 
 declare! {
-    /// `CrossEntropyLoss`: -w[t] ln p[t] of the softmax, or with `use_sigmoid` the binary cross-entropy of every class.
+    /// `CrossEntropyLoss`: `-w[t] ln p[t]` of the softmax, or with `use_sigmoid` the binary cross-entropy of every class.
     ///
     /// Values that are ignored are 0. The mean divides by the number of values, ignored ones among them, so that
     /// they come as the mask of the batch; with `avg_non_ignore` it divides by the others, and they are the ignored label of
-    /// the batch (or, where the target is dense, the mask). With `class_weight` w the divisor is Σ w[t]. Where the
+    /// the batch (or, where the target is dense, the mask). With `class_weight` w the divisor is `Σ w[t]`. Where the
     /// divisor is 0 the loss is 0. `weight` scales the values and never divides.
     ///
     /// With `use_sigmoid` it is `class_weight` that multiplies the positive term, broadcast from the right, so that it is

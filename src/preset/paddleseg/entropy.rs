@@ -15,7 +15,7 @@ use crate::reduction::{Empty, Over, mean, sum, top_fraction};
 use crate::weight::Weight;
 
 declare! {
-    /// `CrossEntropyLoss`: Σ w[t] L / Σ w[t] over the pixels that are not ignored, L = -ln p[t] of the softmax.
+    /// `CrossEntropyLoss`: `Σ w[t] L / Σ w[t]` over the pixels that are not ignored, `L = -ln p[t]` of the softmax.
     ///
     /// With `avg_non_ignore=False` ignored pixels are 0 and count, so that they come as the mask of the batch; otherwise
     /// they are the ignored label. `semantic_weights` scales and never divides. `top_k_percent_pixels` is a share: the mean of

@@ -38,7 +38,7 @@ impl FocalLoss {
 }
 
 declare! {
-    /// `MultiClassFocalLoss`: -alpha (1 - p[t])^gamma ln p[t] of the softmax, the mean over the pixels that are not ignored.
+    /// `MultiClassFocalLoss`: `-alpha (1 - p[t])^gamma ln p[t]` of the softmax, the mean over the pixels that are not ignored.
     MultiClassFocalLoss: "paddleseg==2.8.0"
         "paddleseg.focal_loss.MultiClassFocalLoss"
             "(num_class!, alpha, gamma, ignore_index)(logit, label)";
