@@ -50,9 +50,9 @@
 //! [`logmeanexp`], [`quantile`], [`top_fraction`], [`top_k`]), the ratios methods of [`Overlap`]
 //! ([`dice`](Overlap::dice), [`jaccard`](Overlap::jaccard), [`tversky`](Overlap::tversky),
 //! [`lovasz`](Overlap::lovasz), [`lovasz_hinge`](Overlap::lovasz_hinge)), the sources
-//! functions ([`bce`], [`cross_entropy()`], [`squared`], [`absolute`], [`element()`], [`overlap`]); focal losses
-//! are options of the cross-entropies ([`Bce::focal`], [`Bce::alpha`]). The grammar of the texts is
-//! in [`text`].
+//! functions ([`bce`], [`cross_entropy()`], [`kl`], [`squared`], [`absolute`], [`predicted`], [`element()`],
+//! [`overlap`]); focal losses are options of the cross-entropies ([`Bce::focal`], [`Bce::alpha`]). The grammar
+//! of the texts is in [`text`].
 //!
 //! # Two engines
 //!
@@ -142,7 +142,7 @@ pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepRe
 pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;
-pub use loss::{Loss, Map, absolute, bce, cross_entropy, element, squared};
+pub use loss::{Loss, Map, absolute, bce, cross_entropy, element, kl, predicted, squared};
 pub use outputs::{AnyBatch, Head, HeadReport, Outputs, OutputsReport, OutputsState};
 pub use reduction::{
     Aggregate, Empty, Over, Reduction, Step, Steps, logmeanexp, max, mean, min, power, quantile,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
-use crate::notation::{Number, list};
+use crate::notation::{Number, call, list};
 
 /// A weight, by name. [`Loss::scale`](crate::Loss::scale) multiplies the value by it,
 /// [`Loss::weigh`](crate::Loss::weigh) the mass.
@@ -19,10 +19,11 @@ use crate::notation::{Number, list};
 /// | `positives` | class, pixel, image | its target t |
 /// | `negatives` | class, pixel, image | 1 - t |
 /// | `presence` | class, image | 1 if the class occurs (Σ t > 0 over pixel), else 0 |
-/// | `volume=-2` | class, image | (Σ t over pixel)^-2 |
+/// | `volume=-2` | class, image | V^-2, V = Σ t over pixel |
+/// | `volume(pixel; epsilon=1e-7)=-2` | class, image | 1 / (V^2 + 1e-7) |
 /// | `balance` | class, pixel, image | 2 (t (1 - π) + (1 - t) π), π the mean of t over all cells |
 ///
-/// The last three are counted over the axes in parentheses, where they are others:
+/// Presence, volume and balance are counted over the axes in parentheses, where they are others:
 /// `volume(pixel, image)=-2`. Weights made from the target are constants for the gradient; an
 /// ignored pixel has weight 0 in them, a masked one counts like any other.
 ///
@@ -58,6 +59,8 @@ pub enum Weight {
         over: Axes,
         /// What the weight of an absent class is, where the power would make it infinite.
         absent: AbsentVolume,
+        /// What is added to the volume's power before it is inverted, where the power is negative.
+        epsilon: Option<f64>,
     },
     /// Twice the share of negatives for a positive, twice the share of positives for a negative
     /// (`PaddleSeg`'s `dynamic`).
@@ -98,7 +101,8 @@ impl Weight {
 
     /// A power of the class's volume in the image.
     pub fn volume(power: f64) -> Self {
-        Self::Volume { power, over: Axis::Pixel.into(), absent: AbsentVolume::default() }
+        let (over, absent) = (Axis::Pixel.into(), AbsentVolume::default());
+        Self::Volume { power, over, absent, epsilon: None }
     }
 
     /// Positives and negatives balanced over the whole batch.
@@ -120,6 +124,33 @@ impl Weight {
     pub fn absent(mut self, rule: AbsentVolume) -> Self {
         if let Self::Volume { absent, .. } = &mut self {
             *absent = rule;
+        }
+        self
+    }
+
+    /// The same volume weight with an epsilon under its fraction: 1 / (V^2 + epsilon) for a power of -2 (optax,
+    /// over `pixel, image`), so that an absent class has 1 / epsilon and needs no rule. Other weights stay as
+    /// they are.
+    ///
+    /// **Errors** ([`ErrorKind::Weight`]), by the loss: a power that is not below 0, an epsilon that has no
+    /// finite inverse, and a rule for an absent class besides.
+    ///
+    /// ```
+    /// use lossfold::Axis::{Class, Image, Pixel};
+    /// use lossfold::{Activation, Batch, Layout, Weight, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let weight = Weight::volume(-2.0).over([Pixel, Image]).epsilon(0.5);
+    /// assert_eq!(weight.to_string(), "volume(pixel, image; epsilon=0.5)=-2");
+    ///
+    /// let (prediction, target) = (array![[3.0, 1.0]], array![[0.0, 0.0]]); // weights 1 / 0.5
+    /// let loss = squared(Activation::Identity).scale(weight).reduce(mean(Class).then(mean(Image)));
+    /// assert_eq!(loss.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 10.0); // (18 + 2) / 2
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn epsilon(mut self, number: f64) -> Self {
+        if let Self::Volume { epsilon, .. } = &mut self {
+            *epsilon = Some(number);
         }
         self
     }
@@ -157,6 +188,27 @@ impl Weight {
             Self::Volume { power, .. } if !power.is_finite() => {
                 refuse(format!("weight `{self}`: the power is {power}, expected a finite number"))
             }
+            Self::Volume { power, absent, epsilon: Some(epsilon), .. } => {
+                if !(*epsilon > 0.0 && epsilon.is_finite() && epsilon.recip().is_finite()) {
+                    return refuse(format!(
+                        "weight `{self}`: epsilon is {}, expected a finite number above 0 with a finite \
+                         inverse",
+                        Number(*epsilon)
+                    ));
+                }
+                if *power >= 0.0 {
+                    return refuse(format!(
+                        "weight `{self}`: the power is {power}, expected one below 0, whose inverse an \
+                         epsilon bounds"
+                    ));
+                }
+                if *absent != AbsentVolume::Error {
+                    return refuse(format!(
+                        "weight `{self}`: an absent class has 1 / epsilon; it cannot have a rule besides"
+                    ));
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -179,12 +231,19 @@ impl fmt::Display for Weight {
                 f.write_str("presence")?;
                 counted(f, over, Axis::Pixel.into())
             }
-            Self::Volume { power, over, absent } => {
+            Self::Volume { power, over, absent, epsilon } => {
                 f.write_str("volume")?;
-                match absent {
-                    AbsentVolume::Error => counted(f, over, Axis::Pixel.into())?,
-                    AbsentVolume::Zero => write!(f, "({over}; absent=zero)")?,
-                    AbsentVolume::Largest => write!(f, "({over}; absent=largest)")?,
+                let rule = match absent {
+                    AbsentVolume::Error => None,
+                    AbsentVolume::Zero => Some("absent=zero".to_owned()),
+                    AbsentVolume::Largest => Some("absent=largest".to_owned()),
+                };
+                let epsilon = epsilon.map(|epsilon| format!("epsilon={}", Number(epsilon)));
+                let options: Vec<String> = rule.into_iter().chain(epsilon).collect();
+                if options.is_empty() {
+                    counted(f, over, Axis::Pixel.into())?;
+                } else {
+                    call(f, "", over, &options)?;
                 }
                 write!(f, "={}", Number(*power))
             }

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use lossfold::Axis::{Class, Image, Pixel};
 use lossfold::{
-    Absent, Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error, ErrorKind,
-    Extents, Field, Focal, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction, Setting,
-    Smoothing, SoftOverlap, State, Truth, Weight, absolute, bce, element, logmeanexp, max, mean,
-    min, overlap, power, quantile, sum, top_fraction, top_k,
+    Absent, AbsentVolume, Activation, AnyBatch, Axes, Batch, Bce, ElementFormula, Empty, Error,
+    ErrorKind, Extents, Field, Focal, Labels, Layout, Loss, Map, Outputs, Over, Ratio, Reduction,
+    Setting, Smoothing, SoftOverlap, State, Truth, Weight, absolute, bce, element, kl, logmeanexp,
+    max, mean, min, overlap, power, quantile, sum, top_fraction, top_k,
 };
 use ndarray::{Array1, Array2, Array3, ArrayD, arr1, arr2, arr3};
 
@@ -27,20 +27,20 @@ macro_rules! cases {
 type Case = (Error, ErrorKind, &'static str);
 
 const LOSSES: &[(&str, &str)] = texts! {
-    "‸" => "expected a source (bce, cross_entropy, squared, absolute, overlap) or `(`, found the end of the text";
+    "‸" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap) or `(`, found the end of the text";
     "5‸" => "expected `*`, `+` or `-` and a loss: a number alone is none, found the end of the text";
     "bce‸" => "expected `(`, found the end of the text";
-    "bce(‸" => "expected what the prediction is (probability, sigmoid, softmax, normalize, identity), found the end of the text";
+    "bce(‸" => "expected what the prediction is (probability, log_probability, sigmoid, softmax, normalize, identity), found the end of the text";
     "bce(sigmoid‸" => "expected `)`, found the end of the text";
-    "bce(‸relu)" => "expected what the prediction is (probability, sigmoid, softmax, normalize, identity), found `relu`";
-    "‸focal(sigmoid)" => "expected a source (bce, cross_entropy, squared, absolute, overlap), found `focal`; formulas of your own are built in code";
-    "‸mean(all)" => "expected a source (bce, cross_entropy, squared, absolute, overlap), found `mean`; a step comes after a source and `>`";
-    "‸dice(all)" => "expected a source (bce, cross_entropy, squared, absolute, overlap), found `dice`; a step comes after a source and `>`";
+    "bce(‸relu)" => "expected what the prediction is (probability, log_probability, sigmoid, softmax, normalize, identity), found `relu`";
+    "‸focal(sigmoid)" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap), found `focal`; formulas of your own are built in code";
+    "‸mean(all)" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap), found `mean`; a step comes after a source and `>`";
+    "‸dice(all)" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap), found `dice`; a step comes after a source and `>`";
     "(bce(sigmoid)‸" => "expected `>` and a step, or `)`, found the end of the text";
     "bce(sigmoid)‸)" => "expected `>` and a step, or the end of the text, found `)`";
     "bce(sigmoid) >‸" => "expected a step, found the end of the text";
     "bce(sigmoid) > ‸3" => "expected a step, found `3`";
-    "bce(sigmoid) > ‸average(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky, lovasz, lovasz_hinge), found `average`";
+    "bce(sigmoid) > ‸average(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, without, dice, jaccard, tversky, lovasz, lovasz_hinge), found `average`";
     "bce(sigmoid) > mean‸" => "expected `(`, found the end of the text";
     "bce(sigmoid) > mean(‸)" => "expected an axis (class, pixel, image) or all, found `)`";
     "bce(sigmoid) > mean(‸pixl)" => "expected an axis (class, pixel, image) or all, found `pixl`";
@@ -81,6 +81,11 @@ const LOSSES: &[(&str, &str)] = texts! {
     "bce(sigmoid) > weigh(volume(‸absent=zero)=-2)" => "expected an axis (class, pixel, image) or all, found `absent`";
     "bce(sigmoid) > weigh(volume=-2‸, absent=zero)" => "expected `)`, found `,`";
     "bce(sigmoid) > weigh(volume(pixel; absent=‸largst)=-2)" => "expected a rule (error, zero, largest), found `largst`";
+    "bce(sigmoid) > weigh(volume(pixel; epsilon‸)=-2)" => "expected `=`, found `)`";
+    "bce(sigmoid) > weigh(‸volume(pixel; epsilon=0)=-2)" => "weight `volume(pixel; epsilon=0)=-2`: epsilon is 0, expected a finite number above 0 with a finite inverse";
+    "bce(sigmoid) > weigh(‸volume(pixel; epsilon=1)=2)" => "weight `volume(pixel; epsilon=1)=2`: the power is 2, expected one below 0, whose inverse an epsilon bounds";
+    "bce(sigmoid) > weigh(‸volume(pixel; absent=zero, epsilon=1)=-2)" => "weight `volume(pixel; absent=zero, epsilon=1)=-2`: an absent class has 1 / epsilon; it cannot have a rule besides";
+    "bce(sigmoid) > weigh(presence(pixel; ‸epsilon=1))" => "unknown option `epsilon`; there are none here";
     "bce(sigmoid) > weigh(presence(pixel; ‸absent=zero))" => "unknown option `absent`; there are none here";
     "bce(sigmoid) > map(‸1-x)" => "expected `-ln(x)`, or `x^` and a number; minus, plus and times are arithmetic on the loss, found `1`";
     "bce(sigmoid) > map(-‸log(x))" => "expected `-ln(x)`, or `x^` and a number; minus, plus and times are arithmetic on the loss, found `log`";
@@ -91,7 +96,12 @@ const LOSSES: &[(&str, &str)] = texts! {
     "bce(sigmoid) > ‸select([])" => "order: select() names no class, expected at least one";
     "bce(sigmoid) > select([‸-1])" => "expected a class number, found `-`";
     "bce(sigmoid) > mean(class) > ‸select([0])" => "order: select([0]) comes after the class axis is gone";
-    "‸bce(identity)" => "source `bce(identity)`: cross-entropy needs a probability; name probability, sigmoid, softmax or normalize";
+    "bce(sigmoid) > without(‸1)" => "expected `[`, found `1`";
+    "bce(sigmoid) > ‸without([])" => "order: without() names no class, expected at least one";
+    "bce(sigmoid) > mean(class) > ‸without([0, 2])" => "order: without([0, 2]) comes after the class axis is gone";
+    "‸bce(identity)" => "source `bce(identity)`: cross-entropy needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
+    "‸kl(identity)" => "source `kl(identity)`: a divergence needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
+    "predicted(sigmoid; ‸clip=0.1)" => "unknown option `clip`; there are none here";
     "bce(sigmoid; clip‸)" => "expected `=`, found `)`";
     "‸bce(sigmoid; clip=0.7)" => "source `bce(sigmoid; clip=0.7)`: clip is 0.7, expected a number in (0, 0.5)";
     "‸bce(sigmoid; epsilon=0)" => "source `bce(sigmoid; epsilon=0)`: epsilon is 0, expected a finite number above 0";
@@ -115,7 +125,7 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸overlap(sigmoid)" => "an overlap alone is no loss; add a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge)";
     "overlap(sigmoid) > ‸mean(pixel)" => "`mean` needs values; a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge) comes first";
     "overlap(sigmoid) > ‸scale(mask) > dice(all)" => "`scale` needs values; a ratio (dice, jaccard, tversky, lovasz, lovasz_hinge) comes first";
-    "overlap(sigmoid) > ‸iou(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, dice, jaccard, tversky, lovasz, lovasz_hinge), found `iou`";
+    "overlap(sigmoid) > ‸iou(all)" => "expected a step (sum, mean, max, min, power, logmeanexp, quantile, top, scale, weigh, map, select, without, dice, jaccard, tversky, lovasz, lovasz_hinge), found `iou`";
     "bce(sigmoid) > ‸dice(all)" => "`dice` cannot stand here: a ratio stands on an overlap";
     "overlap(sigmoid) > dice(pixel) > ‸jaccard(class)" => "`jaccard` cannot stand here: one ratio is enough";
     "overlap(sigmoid) > dice(pixel) > ‸dice(image; smooth=1)" => "`dice` cannot stand here: one ratio is enough";
@@ -123,10 +133,11 @@ const LOSSES: &[(&str, &str)] = texts! {
     "overlap(sigmoid) > dice(all; smooth‸)" => "expected `=`, found `)`";
     "overlap(sigmoid) > ‸dice(all; smooth=-1)" => "order: ratio `dice(all; smooth=-1)`: smooth_numerator is -1, expected a finite number of at least 0";
     "overlap(sigmoid) > ‸dice(all; exponent=0.5)" => "order: ratio `dice(all; exponent=0.5)`: exponent is 0.5, expected a finite number of at least 1";
+    "overlap(sigmoid) > ‸dice(all; tp_floor=-1)" => "order: ratio `dice(all; tp_floor=-1)`: tp_floor is -1, expected a finite number of at least 0";
     "overlap(sigmoid) > dice(all; soft=‸hard)" => "expected a soft overlap (product, distance), found `hard`";
     "overlap(sigmoid) > dice(all; absent=‸one)" => "expected a rule (keep, skip, zero), found `one`";
     "overlap(sigmoid) > ‸dice(all; carry, empty=zero)" => "order: ratio `dice(all; carry, empty=zero)`: a denominator of 0 is carried as no mass; empty can be skip or error";
-    "overlap(sigmoid) > jaccard(all; ‸fp=0.3)" => "unknown option `fp`; known are smooth, smooth_numerator, smooth_denominator, floor, score_floor, exponent, soft, absent, carry, empty";
+    "overlap(sigmoid) > jaccard(all; ‸fp=0.3)" => "unknown option `fp`; known are smooth, smooth_numerator, smooth_denominator, floor, tp_floor, score_floor, exponent, soft, absent, carry, empty";
     "overlap(sigmoid) > lovasz(pixel; ‸smooth=1)" => "unknown option `smooth`; known are absent, empty";
     "overlap(identity) > lovasz_hinge(pixel; empty=zero, ‸carry)" => "unknown option `carry`; known are absent, empty";
     "overlap(identity) > ‸lovasz(pixel)" => "order: ratio `lovasz(pixel)`: its errors need a probability; name probability, sigmoid, softmax or normalize";
@@ -134,12 +145,13 @@ const LOSSES: &[(&str, &str)] = texts! {
     "bce(sigmoid) > ‸lovasz(pixel)" => "`lovasz` cannot stand here: a ratio stands on an overlap";
     "overlap(sigmoid) > lovasz(pixel) > ‸dice(class)" => "`dice` cannot stand here: one ratio is enough";
     "overlap(sigmoid) > select([]) > ‸dice(all)" => "order: select() names no class, expected at least one";
+    "overlap(sigmoid) > without([]) > ‸dice(all)" => "order: without() names no class, expected at least one";
     "1 + ‸2 + bce(sigmoid)" => "two numbers; write their sum";
     "2 ‸bce(sigmoid)" => "expected `*`, `+` or `-` and a loss: a number alone is none, found `bce`";
     "bce(sigmoid) ‸* 2" => "expected `>` and a step, or the end of the text, found `*`";
-    "bce(sigmoid) / ‸2" => "expected a source (bce, cross_entropy, squared, absolute, overlap) or `(`, found `2`";
+    "bce(sigmoid) / ‸2" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap) or `(`, found `2`";
     "2 ‸/ bce(sigmoid)" => "expected `*`, `+` or `-` and a loss: a number alone is none, found `/`";
-    "bce(sigmoid) + ‸" => "expected a source (bce, cross_entropy, squared, absolute, overlap) or `(`, found the end of the text";
+    "bce(sigmoid) + ‸" => "expected a source (bce, cross_entropy, kl, squared, absolute, predicted, overlap) or `(`, found the end of the text";
     "bce(sigmoid) ‸> mean(all) + 1" => "in a sum, a loss with steps stands in parentheses";
     "2 * bce(sigmoid) ‸> mean(all)" => "in a product or a quotient, a loss with steps stands in parentheses";
     "bce(sigmoid) / bce(sigmoid) ‸> mean(all)" => "in a product or a quotient, a loss with steps stands in parentheses";
@@ -197,6 +209,9 @@ fn checks() -> Vec<Case> {
         Order: loss(sigmoid().reduce(mean(Pixel)).reduce(max(Pixel))) => "order: step `max(pixel)` is over pixel, which is gone; left are class, image";
         Order: loss(sigmoid().select([])) => "order: select() names no class, expected at least one";
         Order: loss(sigmoid().reduce(mean(Class)).select([0, 2])) => "order: select([0, 2]) comes after the class axis is gone";
+        Order: loss(sigmoid().without([])) => "order: without() names no class, expected at least one";
+        Order: loss(sigmoid().reduce(mean(Class)).without([0])) => "order: without([0]) comes after the class axis is gone";
+        Order: loss(overlap(Activation::Sigmoid).without([]).dice(Over::All)) => "order: without() names no class, expected at least one";
         Order: loss(sigmoid().map(Map::Power(-1.0))) => "order: map(x^-1): the exponent is -1, expected a finite number above 0";
         Order: loss(f64::NAN * sigmoid() + 1.0) => "order: a sum has the number NaN, expected finite ones";
         Order: loss((0..1000).fold(sigmoid(), |loss, _| loss.map(Map::NegativeLog))) => "order: the loss nests deeper than 128 levels or has more than 1048576 parts";
@@ -204,8 +219,14 @@ fn checks() -> Vec<Case> {
         Weight: loss(sigmoid().weigh(Weight::class([1.0, f64::NAN]))) => "weight `class=[1, NaN]`: entry 1 is NaN, expected a finite number of at least 0";
         Weight: loss(sigmoid().scale(Weight::target([1.0, f64::INFINITY]))) => "weight `target=[1, inf]`: entry 1 is inf, expected a finite number of at least 0";
         Weight: loss(sigmoid().weigh(Weight::volume(f64::NEG_INFINITY))) => "weight `volume=-inf`: the power is -inf, expected a finite number";
+        Weight: loss(sigmoid().weigh(Weight::volume(f64::NEG_INFINITY).epsilon(1.0))) => "weight `volume(pixel; epsilon=1)=-inf`: the power is -inf, expected a finite number";
+        Weight: loss(sigmoid().weigh(Weight::volume(-1.0).epsilon(f64::NAN))) => "weight `volume(pixel; epsilon=NaN)=-1`: epsilon is NaN, expected a finite number above 0 with a finite inverse";
+        Weight: loss(sigmoid().weigh(Weight::volume(-1.0).epsilon(5e-324))) => "weight `volume(pixel; epsilon=5e-324)=-1`: epsilon is 5e-324, expected a finite number above 0 with a finite inverse";
+        Weight: loss(sigmoid().weigh(Weight::volume(0.0).epsilon(1.0))) => "weight `volume(pixel; epsilon=1)=0`: the power is 0, expected one below 0, whose inverse an epsilon bounds";
+        Weight: loss(sigmoid().weigh(Weight::volume(-1.0).epsilon(1.0).absent(AbsentVolume::Largest))) => "weight `volume(pixel; absent=largest, epsilon=1)=-1`: an absent class has 1 / epsilon; it cannot have a rule besides";
         Weight: loss(sigmoid().weigh(Weight::presence().over(Axes::NONE))) => "weight `presence()`: is counted over no axes, expected at least one";
-        Order: loss(bce(Activation::Identity)) => "source `bce(identity)`: cross-entropy needs a probability; name probability, sigmoid, softmax or normalize";
+        Order: loss(bce(Activation::Identity)) => "source `bce(identity)`: cross-entropy needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
+        Order: loss(kl(Activation::Identity)) => "source `kl(identity)`: a divergence needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
         Order: bce_of(Bce::new(Activation::Sigmoid).clip(0.5)) => "source `bce(sigmoid; clip=0.5)`: clip is 0.5, expected a number in (0, 0.5)";
         Order: bce_of(Bce::new(Activation::Sigmoid).epsilon(-1e-7)) => "source `bce(sigmoid; epsilon=-1e-7)`: epsilon is -0.0000001, expected a finite number above 0";
         Order: bce_of(Bce::new(Activation::Sigmoid).log_floor(100.0)) => "source `bce(sigmoid; log_floor=100)`: log_floor is 100, expected a finite number below 0";
@@ -220,6 +241,7 @@ fn checks() -> Vec<Case> {
         Order: dice(all().smooth(-1.0)) => "order: ratio `dice(all; smooth=-1)`: smooth_numerator is -1, expected a finite number of at least 0";
         Order: dice(all().smooth_denominator(f64::NAN)) => "order: ratio `dice(all; smooth_denominator=NaN)`: smooth_denominator is NaN, expected a finite number of at least 0";
         Order: dice(all().floor(-1.0)) => "order: ratio `dice(all; floor=-1)`: floor is -1, expected a finite number of at least 0";
+        Order: dice(all().true_positive_floor(f64::NAN)) => "order: ratio `dice(all; tp_floor=NaN)`: tp_floor is NaN, expected a finite number of at least 0";
         Order: dice(all().score_floor(f64::INFINITY)) => "order: ratio `dice(all; score_floor=inf)`: score_floor is inf, expected a finite number of at least 0";
         Order: dice(all().exponent(0.5)) => "order: ratio `dice(all; exponent=0.5)`: exponent is 0.5, expected a finite number of at least 1";
         Order: dice(all().false_positive(-1.0)) => "order: ratio `dice(all; fp=-1)`: fp is -1, expected a finite number of at least 0";
@@ -270,7 +292,7 @@ fn batches() -> Vec<Case> {
 /// One image of two pixels (rows) and two classes (columns).
 type Cells = [[f64; 2]; 2];
 
-/// A prediction that every activation takes.
+/// A prediction that every activation takes but the logarithm.
 const HALF: Cells = [[0.5, 0.5], [0.5, 0.5]];
 /// A target without class 1.
 const FIRST: Cells = [[1.0, 0.0], [1.0, 0.0]];
@@ -341,6 +363,11 @@ fn orders() -> Vec<Case> {
         Order: on("bce(sigmoid) > select([0, 2]) > mean(all)", HALF, FIRST) => "order: select names class 2; there are 2 classes, left are [0, 1]";
         Order: on("bce(sigmoid) > select([1]) > select([0]) > mean(all)", HALF, FIRST) => "order: select names class 0; there are 2 classes, left are [1]";
         Order: on("overlap(sigmoid) > select([2]) > dice(all)", HALF, FIRST) => "order: select names class 2; there are 2 classes, left are [0, 1]";
+        Order: on("bce(sigmoid) > without([5, 2]) > mean(all)", HALF, FIRST) => "order: without names class 2; there are 2 classes, left are [0, 1]";
+        Order: on("bce(sigmoid) > without([1, 0]) > mean(all)", HALF, FIRST) => "order: without([1, 0]) keeps no class, expected at least one; there are 2 classes, left are [0, 1]";
+        Order: on("bce(sigmoid) > without([0]) > without([0]) > mean(all)", HALF, FIRST) => "order: without names class 0; there are 2 classes, left are [1]";
+        Order: on("overlap(sigmoid) > without([2]) > dice(all)", HALF, FIRST) => "order: without names class 2; there are 2 classes, left are [0, 1]";
+        Order: on("overlap(sigmoid) > select([1]) > without([1]) > dice(all)", HALF, FIRST) => "order: without([1]) keeps no class, expected at least one; there are 2 classes, left are [1]";
         Order: on("(bce(sigmoid) + (bce(sigmoid) > select([1]))) > mean(all)", HALF, FIRST) => "order: the terms of `bce(sigmoid) + (bce(sigmoid) > select([1]))` have different classes";
         Order: on("(bce(sigmoid) / (bce(sigmoid) > select([1]))) > mean(all)", HALF, FIRST) => "order: the terms of `bce(sigmoid) / (bce(sigmoid) > select([1]))` have different classes";
         Order: on("bce(sigmoid) > mean(class) > mean(pixel; by=[class=[1, 2]]) > mean(image)", HALF, FIRST) => "order: step `mean(pixel; by=[class=[1, 2]])` divides by `class=[1, 2]`, which is per class; left are pixel, image";
@@ -385,9 +412,13 @@ fn domains() -> Vec<Case> {
         Domain: bad("bce(probability)", [[0.5, 0.5], [0.5, 1.5]]) => "prediction: prediction[0, 1, 1] is 1.5, expected a probability in [0, 1]";
         Domain: bad("overlap(probability) > dice(pixel)", [[-0.5, 0.5], [0.5, 0.5]]) => "prediction: prediction[0, 0, 0] is -0.5, expected a probability in [0, 1]";
         Domain: bad("bce(normalize)", [[0.5, 0.5], [-2.0, 0.5]]) => "prediction: prediction[0, 1, 0] is -2, expected a score of at least 0";
+        Domain: bad("bce(log_probability)", [[-0.5, -0.5], [-2.0, 0.5]]) => "prediction: prediction[0, 1, 1] is 0.5, expected a logarithm of a probability, at most 0";
+        Domain: bad("kl(log_probability)", [[-0.5, 1.0], [-2.0, -0.5]]) => "prediction: prediction[0, 0, 1] is 1, expected a logarithm of a probability, at most 0";
+        Domain: bad("overlap(log_probability) > dice(pixel)", [[-0.5, f64::NEG_INFINITY], [-2.0, -0.5]]) => "prediction: prediction[0, 0, 1] is -inf, expected a finite number";
         Domain: bad("bce(normalize)", [[0.5, 0.5], [0.0, 0.0]]) => "prediction: the scores of pixel 1, image 0 sum to 0; `normalize` divides by that sum";
         Domain: target("bce(sigmoid)", [[1.0, 0.0], [2.0, 0.0]]) => "target: target[0, 1, 0] is 2, expected a target in [0, 1]";
         Domain: target("overlap(identity) > lovasz_hinge(pixel)", [[1.0, 0.0], [2.0, 0.0]]) => "target: target[0, 1, 0] is 2, expected a target in [0, 1]";
+        Domain: target("kl(sigmoid)", [[1.0, 0.0], [2.0, 0.0]]) => "target: target[0, 1, 0] is 2, expected a target in [0, 1]";
         Domain: target("squared(identity)", [[1.0, 0.0], [NAN, 0.0]]) => "target: target[0, 1, 0] is NaN, expected a finite number";
         Domain: target("squared(identity) > weigh(positives)", [[1.0, 0.0], [-1.0, 0.0]]) => "weight `positives`: target[0, 1, 0] is -1, expected a target in [0, 1]";
         Domain: target("squared(identity) > weigh(negatives)", [[1.0, 0.0], [0.0, 3.0]]) => "weight `negatives`: target[0, 1, 1] is 3, expected a target in [0, 1]";

@@ -598,6 +598,25 @@ fn the_volume_of_an_absent_class_follows_its_rule() {
 }
 
 #[test]
+fn an_epsilon_bounds_the_inverse_of_a_volume() {
+    // Volumes 4, 0 and 1: weights 1 / (4 + 1), 1 / 1 and 1 / (1 + 1).
+    let target = [[[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]];
+    let v = [[[5.0, 6.0, 8.0]; 4]];
+    costs("v > weigh(volume(pixel; epsilon=1)=-1) > sum(class) > mean(all)", v, target, 11.0);
+    costs("v > scale(volume(pixel; epsilon=1)=-1) > sum(class) > mean(all)", v, target, 11.0);
+    // 1 / 20, 1 / 4 and 1 / 5.
+    costs("v > scale(volume(pixel; epsilon=4)=-2) > sum(class) > mean(all)", v, target, 3.35);
+    costs(
+        "v > scale(volume(pixel; epsilon=1)=-0.5) > sum(class) > mean(pixel, image)",
+        v,
+        target,
+        5.0 / 3.0 + 6.0 + 4.0,
+    );
+    // Over the batch class 0 has volume 2 and class 1 volume 1: 4 / 5 of the former, 8 / 2 + 5 / 2.
+    costs("v > scale(volume(pixel, image; epsilon=1)=-2) > sum(all)", VALUES, OCCURS, 0.8 + 6.5);
+}
+
+#[test]
 fn balance_weighs_by_the_share_of_the_other_side() {
     // One positive of four: 2 · 3/4 for it, 2 · 1/4 for the others.
     let (v, target) = ([[[2.0, 1.0], [1.0, 1.0]]], [[[1.0, 0.0], [0.0, 0.0]]]);
@@ -637,6 +656,9 @@ fn dice_with_each_of_its_slots() {
     ratio("dice(pixel; smooth_numerator=0.5, smooth_denominator=1)", 0.5); // 1 - 1.5/3
     ratio("dice(pixel; floor=1)", 0.5);
     ratio("dice(pixel; floor=4)", 0.75); // 1 - 1/4
+    ratio("dice(pixel; tp_floor=0.25)", 0.5);
+    ratio("dice(pixel; tp_floor=1.5)", 0.25); // 1 - 3 / (3 + 1)
+    ratio("dice(pixel; tp_floor=1.5, smooth_denominator=2)", 0.5); // 1 - 3/6
     ratio("dice(pixel; score_floor=0.25)", 0.5);
     ratio("dice(pixel; score_floor=0.75)", 0.25);
     ratio("dice(pixel; fp=2)", 0.6); // 1 - 1 / (1 + 1 + 1/2)
@@ -651,6 +673,7 @@ fn jaccard_and_tversky_with_each_of_their_slots() {
     ratio("jaccard(pixel; smooth=0.5)", 0.5); // 1 - 1/2
     ratio("jaccard(pixel; smooth_denominator=0.5)", 0.75); // 1 - 0.5 / 2
     ratio("jaccard(pixel; floor=2)", 0.75);
+    ratio("jaccard(pixel; tp_floor=1)", 0.5); // 1 - 1 / (1 + 1)
     ratio("jaccard(pixel; score_floor=0.5)", 0.5);
     ratio("jaccard(pixel; exponent=2)", 0.5); // 1 - 0.5 / (0.5 + 0 + 0.5)
     ratio("tversky(pixel; fp=1, fn=1)", 2.0 / 3.0);
@@ -735,6 +758,20 @@ fn a_lovasz_group_without_target_or_mass_has_a_policy() {
     region("weigh(positives) > lovasz(pixel) > mean(all)", p(), t(), 0.5);
     region("weigh(positives) > lovasz(pixel; empty=zero) > mean(all)", p(), t(), 0.25);
     region("weigh(positives) > lovasz(pixel; empty=one) > mean(all)", p(), t(), 0.75);
+}
+
+#[test]
+fn a_floor_of_true_positives_stops_their_slope_alone() {
+    // TP is p, FN is 1 - p, FP is 0: 1 - 2 TP / (2 TP + 1 - p).
+    let slope = |ratio: &str| cell(&format!("overlap(probability) > {ratio}"), 0.25, 1.0);
+    let near_both = |found: (f64, f64), expected: (f64, f64)| {
+        assert!(near(found.0, expected.0) && near(found.1, expected.1), "{found:?}");
+    };
+    // N = 2 p and D = 1 + p: -(2 D - N) / D² = -(2.5 - 0.5) / 1.5625.
+    near_both(slope("dice(pixel; tp_floor=0.125)"), (0.6, -1.28));
+    near_both(slope("dice(pixel; tp_floor=0.25)"), (0.6, -1.28));
+    // N = 1 and D = 2 - p: dD / D² = -1 / 3.0625.
+    near_both(slope("dice(pixel; tp_floor=0.5)"), (3.0 / 7.0, -16.0 / 49.0));
 }
 
 #[test]
@@ -991,6 +1028,31 @@ fn lists_per_class_keep_their_numbering_behind_a_selection() {
 }
 
 #[test]
+fn what_is_dropped_is_what_is_not_selected() {
+    let (v, t) = ([[[1.0, 5.0, 7.0]]], [[[0.0, 0.0, 1.0]]]);
+    costs("v > without([0]) > mean(all)", v, t, 6.0);
+    costs("v > without([0, 2, 0]) > mean(all)", v, t, 5.0);
+    costs("v > without([0]) > weigh(class=[9, 1, 3]) > mean(all)", v, t, 6.5); // (5 + 21) / 4
+    costs("v > weigh(class=[9, 1, 3]) > without([0]) > mean(all)", v, t, 6.5);
+    costs("v > without([0]) > select([2]) > mean(all)", v, t, 7.0);
+    costs("v > mean(pixel) > without([0]) > mean(all)", v, t, 6.0);
+    costs("((v > without([0])) + (v > select([1, 2]))) > mean(all)", v, t, 12.0);
+    // What is dropped is never read.
+    costs("v > without([1]) > mean(all)", [[[1.0, NAN]]], [[[0.0, 0.0]]], 1.0);
+    // Dice per class is 0, 1/3 and 1.
+    let (p, t) = (|| arr3(&[[[1.0, 0.5, 0.5]]]), || arr3(&[[[1.0, 1.0, 0.0]]]));
+    region("without([0]) > dice(pixel) > mean(all)", p(), t(), 2.0 / 3.0);
+    region("dice(pixel) > without([0]) > mean(all)", p(), t(), 2.0 / 3.0);
+    region("without([0, 2]) > dice(all)", p(), t(), 1.0 / 3.0);
+    region("without([0]) > weigh(class=[9, 1, 3]) > dice(all)", p(), t(), 2.0 / 3.0); // 1 - 1 / 3
+    // Volumes 1 and 1/2, over the images, so weights 1 and 2: 1 - 2 (1 + 2 · 1/2) / (2 + 2 · 3/2).
+    let (p, t) = (|| arr3(&[[[0.5, 1.0, 1.0]]]), || arr3(&[[[1.0, 1.0, 0.5]]]));
+    let weighed = "weigh(volume(pixel, image)=-1)";
+    region(&format!("{weighed} > without([0]) > dice(all)"), p(), t(), 0.2);
+    region(&format!("without([0]) > {weighed} > dice(all)"), p(), t(), 0.2);
+}
+
+#[test]
 fn a_quotient_divides_any_reduced_expression_by_any_other() {
     costs("(v > sum(all)) / (v > max(all))", V, T, 2.0); // 18 / 9
     costs("((v > sum(pixel)) / (v > max(pixel))) > sum(all)", V, T, 4.0 / 3.0 + 14.0 / 9.0);
@@ -1040,6 +1102,89 @@ fn the_activation_says_what_the_prediction_is() {
     both(Activation::Softmax, [-1000.0, 0.0], 2000.0);
     both(Activation::Normalize, [6.0, 2.0], 2.0 * ln(4.0 / 3.0));
     both(Activation::Probability, [0.75, 0.25], 2.0 * ln(4.0 / 3.0));
+    both(Activation::LogProbability, [ln(0.75), ln(0.25)], 2.0 * ln(4.0 / 3.0));
+}
+
+/// The value of a source on one cell, and its derivative.
+fn cell(source: &str, prediction: f64, target: f64) -> (f64, f64) {
+    let (prediction, target) = (arr2(&[[prediction]]), arr2(&[[target]]));
+    let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();
+    let loss: Loss = format!("{source} > sum(all)").parse().unwrap();
+    let (value, gradient) = loss.value_and_gradient(&batch).unwrap();
+    (value, gradient[[0, 0]])
+}
+
+#[track_caller]
+fn cell_is(source: &str, prediction: f64, target: f64, expected: (f64, f64)) {
+    let found = cell(source, prediction, target);
+    let same = near(found.0, expected.0) && near(found.1, expected.1);
+    assert!(same, "{source} of {prediction}, {target} is {found:?}, expected {expected:?}");
+}
+
+#[test]
+fn a_logarithm_of_a_probability_is_taken_as_it_is() {
+    let ln = f64::ln;
+    // The derivative with respect to ln p: -t + (1 - t) p / (1 - p).
+    cell_is("bce(log_probability)", ln(0.25), 1.0, (ln(4.0), -1.0));
+    cell_is("bce(log_probability)", ln(0.25), 0.0, (ln(4.0 / 3.0), 1.0 / 3.0));
+    cell_is("cross_entropy(log_probability)", -1000.0, 1.0, (1000.0, -1.0)); // e^-1000 is 0
+    cell_is("cross_entropy(log_probability)", -1000.0, 0.0, (0.0, 0.0));
+    cell_is("bce(log_probability)", 0.0, 1.0, (0.0, -1.0));
+    cell_is("bce(log_probability; log_floor=-100)", -1000.0, 1.0, (100.0, 0.0));
+    cell_is("bce(log_probability; clip=0.25)", -1000.0, 1.0, (ln(4.0), 0.0));
+    cell_is("squared(log_probability)", ln(0.25), 1.0, (0.5625, -0.375)); // 2 (p - 1) p
+    // 1 - p of 1 - 2^-60 has all its digits: ln 2^-60.
+    let near_1 = -(0.5_f64.powi(60));
+    assert!(near(cell("bce(log_probability)", near_1, 0.0).0, 60.0 * 2_f64.ln()));
+    // Dice of 1/2 and 1/4 with targets 1 and 0: 1 - 1 / (3/4 + 1).
+    let prediction = arr2(&[[ln(0.5), ln(0.25)]]);
+    let target = arr2(&[[1.0, 0.0]]);
+    let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();
+    let loss: Loss = "overlap(log_probability) > dice(all)".parse().unwrap();
+    assert!(near(loss.value(&batch).unwrap(), 3.0 / 7.0));
+}
+
+#[test]
+fn a_divergence_is_the_entropy_that_the_prediction_adds() {
+    let ln = f64::ln;
+    cell_is("kl(probability)", 0.25, 0.5, (0.5 * ln(2.0), -2.0));
+    cell_is("kl(probability)", 0.25, 1.0, (ln(4.0), -4.0));
+    cell_is("kl(probability)", 0.25, 0.0, (0.0, 0.0)); // 0 ln 0
+    cell_is("kl(probability)", 0.0, 0.0, (0.0, 0.0));
+    cell_is("kl(probability)", 0.5, 0.25, (-0.25 * ln(2.0), -0.5)); // a term may be below 0
+    cell_is("kl(log_probability)", -1000.0, 1.0, (1000.0, -1.0));
+    cell_is("kl(sigmoid)", 0.0, 0.5, (0.0, -0.25)); // -t (1 - p)
+    assert_eq!(cell("kl(probability)", 0.0, 0.5).0, f64::INFINITY);
+    // torch, KLDivLoss: mean over all cells, and `batchmean` over the images.
+    let prediction = arr2(&[[ln(0.25), ln(0.75)], [ln(0.5), ln(0.5)]]);
+    let target = arr2(&[[0.5, 0.5], [1.0, 0.0]]);
+    let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();
+    let total = 0.5 * ln(2.0) + 0.5 * ln(2.0 / 3.0) + ln(2.0);
+    for (steps, cells) in [("mean(all)", 4.0), ("sum(class, pixel) > mean(image)", 2.0)] {
+        let loss: Loss = format!("kl(log_probability) > {steps}").parse().unwrap();
+        assert!(near(loss.value(&batch).unwrap(), total / cells), "{steps}");
+    }
+}
+
+#[test]
+fn what_is_predicted_is_a_value() {
+    cell_is("predicted(probability)", 0.25, 1.0, (0.25, 1.0));
+    cell_is("predicted(identity)", -7.0, 3.0, (-7.0, 1.0));
+    cell_is("predicted(sigmoid)", 0.0, 1.0, (0.5, 0.25));
+    cell_is("predicted(log_probability)", 0.25_f64.ln(), 1.0, (0.25, 0.25));
+    // Dice as a quotient of sums: Σ p t = 1/2, Σ (p + t) = 7/4.
+    let (p, t) = (arr2(&[[0.5, 0.25]]), arr2(&[[1.0, 0.0]]));
+    let batch = Batch::new(Layout::NC, &p, &t).unwrap();
+    let (pt, p) =
+        ("predicted(probability) > scale(positives) > sum(all)", "predicted(probability)");
+    let t = "(0 * predicted(probability) + 1) > scale(positives)";
+    let dice = format!("1 - 2 * (({pt}) / ((({p}) + ({t})) > sum(all)))");
+    let loss: Loss = dice.parse().unwrap();
+    let (value, gradient) = loss.value_and_gradient(&batch).unwrap();
+    let ratio: Loss = "overlap(probability) > dice(all)".parse().unwrap();
+    let (expected, slopes) = ratio.value_and_gradient(&batch).unwrap();
+    assert!(near(value, expected) && near(value, 3.0 / 7.0), "{value}");
+    assert!((gradient - slopes).iter().all(|&difference| near(difference, 0.0)));
 }
 
 #[test]

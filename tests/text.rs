@@ -3,7 +3,7 @@
 use lossfold::{
     Absent, AbsentVolume, Activation, Aggregate, Axes, Axis, Batch, Bce, Empty, ErrorKind, Focal,
     Layout, Loss, Map, Over, Overlap, Ratio, Reduction, Smoothing, SoftOverlap, Step, Truth,
-    Weight, absolute, bce, cross_entropy, overlap, squared,
+    Weight, absolute, bce, cross_entropy, kl, overlap, predicted, squared,
 };
 use ndarray::{Array1, Array3};
 use proptest::collection::vec;
@@ -75,6 +75,9 @@ fn weight() -> impl Strategy<Value = Weight> {
         not_zero().prop_map(Weight::volume),
         (not_zero(), axes(), rule)
             .prop_map(|(power, axes, rule)| Weight::volume(power).over(axes).absent(rule)),
+        (not_zero(), axes(), select(vec![1e-7, 1.0, 1e300])).prop_map(|(power, axes, epsilon)| {
+            Weight::volume(-power.abs()).over(axes).epsilon(epsilon)
+        }),
         Just(Weight::balance()),
         axes().prop_map(|axes| Weight::balance().over(axes)),
     ]
@@ -180,10 +183,12 @@ fn element() -> impl Strategy<Value = Loss> {
     ];
     let probability = select(vec![
         Activation::Probability,
+        Activation::LogProbability,
         Activation::Sigmoid,
         Activation::Softmax,
         Activation::Normalize,
     ]);
+    let kls = probability.clone().prop_map(kl);
     let clip = option::of(select(vec![1e-7, 0.25, 1e-300]));
     let bces = (
         probability,
@@ -203,7 +208,14 @@ fn element() -> impl Strategy<Value = Loss> {
             options = positive.map_or(options.clone(), |weights| options.positive(weights));
             bce(smoothing.map_or(options.clone(), |smoothing| options.smoothing(smoothing)))
         });
-    prop_oneof![2 => bces, 2 => focused(), 1 => activation().prop_map(squared), 1 => activation().prop_map(absolute)]
+    prop_oneof![
+        2 => bces,
+        2 => focused(),
+        1 => kls,
+        1 => activation().prop_map(squared),
+        1 => activation().prop_map(absolute),
+        1 => activation().prop_map(predicted),
+    ]
 }
 
 fn classes() -> impl Strategy<Value = Vec<usize>> {
@@ -212,14 +224,14 @@ fn classes() -> impl Strategy<Value = Vec<usize>> {
 
 fn ratio() -> impl Strategy<Value = Ratio> {
     let smooth = (not_negative(), not_negative(), any::<bool>());
-    let floors = (not_negative(), option::of(not_negative()));
+    let floors = (not_negative(), option::of(not_negative()), option::of(not_negative()));
     let formula = (select(vec![1.0, 1.5, 2.0]), any::<bool>(), not_negative(), not_negative());
     let absent = select(vec![Absent::Keep, Absent::Skip, Absent::Zero]);
     (over(), smooth, floors, formula, (absent, empty(), any::<bool>())).prop_map(
         |(
             over,
             (numerator, denominator, same),
-            (floor, score_floor),
+            (floor, least, score_floor),
             (exponent, distance, false_positive, false_negative),
             (absent, empty, carry),
         )| {
@@ -229,6 +241,9 @@ fn ratio() -> impl Strategy<Value = Ratio> {
                 .floor(floor)
                 .exponent(exponent)
                 .absent(absent);
+            if let Some(least) = least {
+                ratio = ratio.true_positive_floor(least);
+            }
             if let Some(floor) = score_floor {
                 ratio = ratio.score_floor(floor);
             }
@@ -261,18 +276,20 @@ fn lovasz() -> impl Strategy<Value = (Activation, Formula, Ratio)> {
 }
 
 fn region() -> impl Strategy<Value = Loss> {
-    let before: Vec<(&str, _)> = vec![("weigh", ()), ("select", ())];
+    let before = vec!["weigh", "select", "without"];
     let steps = vec((select(before), weight(), classes()), 0..3);
     let formulas: Vec<Formula> = vec![|o, r| o.dice(r), |o, r| o.jaccard(r), |o, r| o.tversky(r)];
     let ratios = (activation(), select(formulas), ratio());
     (prop_oneof![3 => ratios, 1 => lovasz()], steps).prop_map(
         |((activation, formula, ratio), steps)| {
-            let terms = steps.into_iter().fold(
-                overlap(activation),
-                |terms, ((step, ()), weight, classes)| {
-                    if step == "weigh" { terms.weigh(weight) } else { terms.select(classes) }
-                },
-            );
+            let terms =
+                steps.into_iter().fold(overlap(activation), |terms, (step, weight, classes)| {
+                    match step {
+                        "weigh" => terms.weigh(weight),
+                        "select" => terms.select(classes),
+                        _ => terms.without(classes),
+                    }
+                });
             formula(terms, ratio)
         },
     )
@@ -286,6 +303,7 @@ enum Link {
     Weigh(Weight),
     Map(Map),
     Select(Vec<usize>),
+    Without(Vec<usize>),
 }
 
 impl Link {
@@ -296,6 +314,7 @@ impl Link {
             Self::Weigh(weight) => loss.weigh(weight),
             Self::Map(map) => loss.map(map),
             Self::Select(classes) => loss.select(classes),
+            Self::Without(classes) => loss.without(classes),
         }
     }
 }
@@ -308,6 +327,7 @@ fn link() -> impl Strategy<Value = Link> {
         1 => weight().prop_map(Link::Weigh),
         1 => map.prop_map(Link::Map),
         1 => classes().prop_map(Link::Select),
+        1 => classes().prop_map(Link::Without),
     ]
 }
 
@@ -457,8 +477,10 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 92] = [
+const WORDS: [&str; 97] = [
     "bce",
+    "kl",
+    "predicted",
     "squared",
     "absolute",
     "overlap",
@@ -479,6 +501,7 @@ const WORDS: [&str; 92] = [
     "weigh",
     "map",
     "select",
+    "without",
     "keep",
     "class",
     "pixel",
@@ -494,6 +517,7 @@ const WORDS: [&str; 92] = [
     "sigmoid",
     "softmax",
     "probability",
+    "log_probability",
     "normalize",
     "identity",
     "carry",
@@ -505,6 +529,7 @@ const WORDS: [&str; 92] = [
     "by",
     "smooth",
     "floor",
+    "tp_floor",
     "exponent",
     "fp",
     "fn",
@@ -604,12 +629,16 @@ fn a_default_that_is_named_does_not_print() {
         ),
         // A floor of 0 is not none.
         (
-            "overlap(sigmoid) > dice(all; score_floor=0)",
-            "overlap(sigmoid) > dice(all; score_floor=0)",
+            "overlap(sigmoid) > dice(all; score_floor=0, tp_floor=0)",
+            "overlap(sigmoid) > dice(all; tp_floor=0, score_floor=0)",
         ),
         ("bce(sigmoid) > weigh(presence(pixel))", "bce(sigmoid) > weigh(presence)"),
         ("bce(sigmoid) > weigh(balance(all))", "bce(sigmoid) > weigh(balance)"),
         ("bce(sigmoid) > weigh(volume(pixel; absent=error)=-2)", "bce(sigmoid) > weigh(volume=-2)"),
+        (
+            "bce(sigmoid) > weigh(volume(pixel; absent=error, epsilon=1)=-2)",
+            "bce(sigmoid) > weigh(volume(pixel; epsilon=1)=-2)",
+        ),
     ] {
         assert_eq!(text.parse::<Loss>().unwrap().to_string(), printed, "{text}");
     }
@@ -663,9 +692,14 @@ fn ten_thousand_parentheses_are_an_error() {
 
 #[test]
 fn a_hundred_thousand_steps_are_an_error() {
-    for link in
-        [" > weigh(mask)", " > scale(map)", " > map(x^2)", " > select([0])", " > mean(pixel)"]
-    {
+    for link in [
+        " > weigh(mask)",
+        " > scale(map)",
+        " > map(x^2)",
+        " > select([0])",
+        " > without([1])",
+        " > mean(pixel)",
+    ] {
         let text = format!("bce(sigmoid){}", link.repeat(100_000));
         assert_eq!(text.parse::<Loss>().unwrap_err().kind(), ErrorKind::Parse, "{link}");
     }

@@ -143,13 +143,6 @@ impl Bce {
     /// Whether it is refused, and why.
     pub(super) fn check(&self) -> Result<(), (ErrorKind, String)> {
         let refuse = |kind, why: String| Err((kind, why));
-        if self.activation == Activation::Identity {
-            return refuse(
-                ErrorKind::Order,
-                "cross-entropy needs a probability; name probability, sigmoid, softmax or normalize"
-                    .into(),
-            );
-        }
         if let Some(clip) = self.clip.filter(|clip| !(*clip > 0.0 && *clip < 0.5)) {
             return refuse(
                 ErrorKind::Order,

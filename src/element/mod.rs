@@ -16,6 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Activation {
     /// A probability: p = x, checked to lie in [0, 1].
     Probability,
+    /// The logarithm of a probability: p = e^x and ln p = x, checked to be at most 0 (what torch's
+    /// `log_softmax` leaves).
+    LogProbability,
     /// A logit: p = 1 / (1 + e^-x). Logarithms of p and 1 - p are taken from x, so they hold at any
     /// finite logit.
     Sigmoid,
@@ -29,13 +32,20 @@ pub enum Activation {
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Self; 5] =
-        [Self::Probability, Self::Sigmoid, Self::Softmax, Self::Normalize, Self::Identity];
+    pub const ALL: [Self; 6] = [
+        Self::Probability,
+        Self::LogProbability,
+        Self::Sigmoid,
+        Self::Softmax,
+        Self::Normalize,
+        Self::Identity,
+    ];
 
-    /// The word that stands for the activation in texts: its name in lower case.
+    /// The word that stands for the activation in texts: its name in lower case, `log_probability` with `_`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Probability => "probability",
+            Self::LogProbability => "log_probability",
             Self::Sigmoid => "sigmoid",
             Self::Softmax => "softmax",
             Self::Normalize => "normalize",
@@ -81,11 +91,13 @@ pub trait ElementFormula: Send + Sync + 'static {
 }
 
 /// The words that the text language has for sources and ratios.
-const TAKEN: [&str; 10] = [
+const TAKEN: [&str; 12] = [
     "bce",
     "cross_entropy",
+    "kl",
     "squared",
     "absolute",
+    "predicted",
     "overlap",
     "dice",
     "jaccard",
@@ -115,10 +127,14 @@ pub(crate) fn check_own_name(name: &str) -> Result<()> {
 #[derive(Clone)]
 pub(crate) enum Element {
     Bce(Bce),
+    /// t ln t - t ln p, where 0 ln 0 = 0.
+    Kl(Activation),
     /// (p - t)²
     Squared(Activation),
     /// |p - t|; the derivative at p = t is taken to be 0.
     Absolute(Activation),
+    /// p
+    Predicted(Activation),
     Own {
         name: String,
         activation: Activation,
@@ -130,19 +146,30 @@ impl Element {
     pub(crate) fn activation(&self) -> Activation {
         match self {
             Self::Bce(bce) => bce.activation,
-            Self::Squared(activation)
+            Self::Kl(activation)
+            | Self::Squared(activation)
             | Self::Absolute(activation)
+            | Self::Predicted(activation)
             | Self::Own { activation, .. } => *activation,
         }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |(kind, why)| Error::new(kind, format!("source `{self}`: {why}"));
+        let needs = match self {
+            Self::Bce(_) => Some("cross-entropy"),
+            Self::Kl(_) => Some("a divergence"),
+            _ => None,
+        };
+        if let Some(needs) = needs.filter(|_| self.activation() == Activation::Identity) {
+            let names = "probability, log_probability, sigmoid, softmax or normalize";
+            let why = format!("{needs} needs a probability; name {names}");
+            return Err(refuse((ErrorKind::Order, why)));
+        }
         match self {
-            Self::Bce(bce) => bce
-                .check()
-                .map_err(|(kind, why)| Error::new(kind, format!("source `{self}`: {why}"))),
+            Self::Bce(bce) => bce.check().map_err(refuse),
             Self::Own { name, .. } => check_own_name(name),
-            Self::Squared(_) | Self::Absolute(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }
@@ -151,8 +178,10 @@ impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bce(bce) => bce.write(f),
+            Self::Kl(activation) => write!(f, "kl({activation})"),
             Self::Squared(activation) => write!(f, "squared({activation})"),
             Self::Absolute(activation) => write!(f, "absolute({activation})"),
+            Self::Predicted(activation) => write!(f, "predicted({activation})"),
             Self::Own { name, activation, .. } => write!(f, "{name}({activation})"),
         }
     }

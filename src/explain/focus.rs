@@ -27,7 +27,7 @@ impl Loss {
             Node::Scale(child, weight) => below(child).scale(weight.clone()),
             Node::Weigh(child, weight) => below(child).weigh(weight.clone()),
             Node::Map(child, map) => below(child).map(*map),
-            Node::Select(child, classes) => below(child).select(classes.iter().copied()),
+            Node::Select(child, classes) => Self::new(Node::Select(below(child), classes.clone())),
             Node::Sum { terms, constant } => {
                 let terms = terms.iter().map(|(factor, term)| (*factor, below(term))).collect();
                 Self::new(Node::Sum { terms, constant: *constant })

@@ -118,6 +118,7 @@ impl Loss {
     fn decides_at(&self) -> f64 {
         match self.sources().first().map(|source| activation(source)) {
             Some(Activation::Sigmoid | Activation::Softmax) => 0.0,
+            Some(Activation::LogProbability) => -std::f64::consts::LN_2,
             _ => 0.5,
         }
     }

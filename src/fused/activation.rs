@@ -29,12 +29,18 @@ pub(super) enum Slope {
     Logarithms(Grid, Grid),
 }
 
+/// A number that an activation takes.
+pub(super) fn harmless(activation: Activation) -> f64 {
+    if activation == Activation::LogProbability { -0.5 } else { 0.5 }
+}
+
 impl Activated {
     pub(super) fn new(activation: Activation, x: &Grid, logarithms: bool) -> Self {
         match activation {
             Activation::Probability | Activation::Identity => {
                 Self::of_probability(activation, x.clone(), None, logarithms)
             }
+            Activation::LogProbability => Self::of_logarithm(x, logarithms),
             Activation::Sigmoid => Self::sigmoid(x, logarithms),
             Activation::Softmax => Self::softmax(x),
             Activation::Normalize => {
@@ -58,6 +64,19 @@ impl Activated {
             (p.clone().each(Function::Ln), q.each(Function::Ln1p))
         });
         Self { activation, p, q, logarithms, totals, others: None }
+    }
+
+    /// ln p is x to the last bit.
+    fn of_logarithm(x: &Grid, logarithms: bool) -> Self {
+        let p = x.clone().map(f64::exp);
+        let q = x.clone().map(|x| -x.exp_m1());
+        let logarithms = logarithms.then(|| {
+            let mut ln_q = q.clone();
+            ln_q.join(&p, |q, p| *q = if p < 0.5 { (-p).ln_1p() } else { q.ln() });
+            (x.clone(), ln_q)
+        });
+        let activation = Activation::LogProbability;
+        Self { activation, p, q, logarithms, totals: None, others: None }
     }
 
     fn sigmoid(x: &Grid, logarithms: bool) -> Self {
@@ -131,7 +150,8 @@ impl Activated {
     /// p - t; where 1 - p has digits of its own, as p (1 - t) - t (1 - p).
     pub(super) fn error(&self, target: &Grid) -> Grid {
         let mut error = self.p.clone();
-        if matches!(self.activation, Activation::Sigmoid | Activation::Softmax) {
+        let digits = [Activation::LogProbability, Activation::Sigmoid, Activation::Softmax];
+        if digits.contains(&self.activation) {
             let mut of_q = self.q.clone();
             of_q.join(target, |q, t| *q *= t);
             error.join(target, |p, t| *p *= 1.0 - t);
@@ -154,6 +174,14 @@ impl Activated {
         match (self.activation, slope) {
             (Activation::Probability | Activation::Identity, slope) => {
                 gradient.add(&self.of_p(slope));
+            }
+            (Activation::LogProbability, Slope::Probability(s)) => gradient.add(&s.times(&self.p)),
+            (Activation::LogProbability, Slope::Logarithms(a, mut b)) => {
+                // d ln(1 - p) / dx is -p / (1 - p).
+                b = b.times(&self.p);
+                b.join(&self.q, |b, q| *b = if *b == 0.0 { 0.0 } else { *b / q });
+                gradient.add(&a);
+                gradient.add(&b.map(|b| -b));
             }
             (Activation::Sigmoid, Slope::Probability(s)) => {
                 gradient.add(&s.times(&self.p).times(&self.q));

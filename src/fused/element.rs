@@ -17,9 +17,12 @@ fn takes_logarithms(bce: &Bce) -> bool {
 
 /// Whether an element is made of the logarithms of p and 1 - p.
 pub(super) fn wants_logarithms(element: &Element) -> bool {
-    let Element::Bce(bce) = element else { return false };
     let of_factor = |focal: Focal| matches!(focal.truth, Truth::Loss | Truth::Logit);
-    takes_logarithms(bce) || bce.focal.is_some_and(of_factor)
+    match element {
+        Element::Bce(bce) => takes_logarithms(bce) || bce.focal.is_some_and(of_factor),
+        Element::Kl(_) => true,
+        _ => false,
+    }
 }
 
 /// The value of every cell, and its slope. `narrow` rounds to the element type of the prediction.
@@ -37,6 +40,7 @@ pub(super) fn values(
     };
     Ok(match element {
         Element::Bce(bce) => return cross_entropy(bce, element, activated, target, narrow),
+        Element::Kl(_) => divergence(activated, target),
         Element::Squared(_) => {
             let error = activated.error(target);
             (error.clone().map(|d| d * d), Slope::Probability(error.map(|d| 2.0 * d)))
@@ -45,6 +49,7 @@ pub(super) fn values(
             let error = activated.error(target);
             (error.clone().map(f64::abs), Slope::Probability(error.map(sign)))
         }
+        Element::Predicted(_) => (p.clone(), Slope::Probability(Grid::filled(p.shape, 1.0))),
         Element::Own { formula, .. } => (
             of(&|p, t| formula.value(p, t)),
             Slope::Probability(of(&|p, t| formula.derivative(p, t))),
@@ -55,6 +60,19 @@ pub(super) fn values(
 /// The sign of a number; 0 of 0.
 pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+/// t (ln t - ln p), which is 0 where t is.
+fn divergence(activated: &Activated, target: &Grid) -> (Grid, Slope) {
+    let none = Grid::zeros(target.shape);
+    let mut value = none.clone();
+    let ln_p = activated.logarithms.iter().flat_map(|(ln_p, _)| &ln_p.cells);
+    for ((value, &t), ln_p) in value.cells.iter_mut().zip(&target.cells).zip(ln_p) {
+        if t != 0.0 {
+            *value = t * (t.ln() - ln_p);
+        }
+    }
+    (value, Slope::Logarithms(target.clone().map(|t| -t), none))
 }
 
 /// -(w t ln p + (1 - t) ln(1 - p)), balanced by alpha and focused.

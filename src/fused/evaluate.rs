@@ -266,9 +266,8 @@ impl Inside {
                         weights.push(window.weight(named, spot.rank(named))?);
                     }
                 }
-                Before::Select(list) => {
-                    let kept: Vec<usize> =
-                        classes.iter().copied().filter(|class| list.contains(class)).collect();
+                Before::Select(selected) => {
+                    let kept = selected.kept(&classes);
                     let places = places(&kept, &classes);
                     for weight in &mut weights {
                         *weight = selected_mass(weight, &places);

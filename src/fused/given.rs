@@ -160,12 +160,9 @@ pub(super) fn terms_of(pool: &Spot) -> Vec<&Spot> {
 pub(super) fn classes_within(spot: &Spot, all: usize) -> Vec<usize> {
     match spot.loss.node() {
         Node::Region { overlap, .. } => {
-            let of_step = |step: &Before| match step {
-                Before::Weigh(_) => None,
-                Before::Select(list) => Some(list.clone()),
-            };
-            overlap.steps.iter().filter_map(of_step).fold((0..all).collect(), |classes, list| {
-                classes.into_iter().filter(|class| list.contains(class)).collect()
+            overlap.steps.iter().fold((0..all).collect(), |left: Vec<usize>, step| match step {
+                Before::Weigh(_) => left,
+                Before::Select(classes) => classes.kept(&left),
             })
         }
         _ => spot.parts[0].classes.clone(),

@@ -88,7 +88,8 @@ impl Leaves {
             (Activation::Probability, _) => kernel::Activated::Probability,
             (Activation::Identity, _) => kernel::Activated::Identity,
             (Activation::Sigmoid, _) => kernel::Activated::Sigmoid,
-            (Activation::Softmax, Formula::Bce { .. }) | (Activation::Normalize, _) => return None,
+            (Activation::Softmax, Formula::Bce { .. })
+            | (Activation::LogProbability | Activation::Normalize, _) => return None,
             (Activation::Softmax, _) => kernel::Activated::Coupled,
         };
         let (recipe, first) = self.place(Weighted {

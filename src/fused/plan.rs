@@ -291,7 +291,7 @@ impl Builder<'_> {
                         Before::Weigh(weight) => {
                             weights.push(self.named(weight, Axes::ALL, &left, (id, weights.len())));
                         }
-                        Before::Select(list) => left = select(&left, list, self.facts.classes)?,
+                        Before::Select(classes) => left = classes.of(&left, self.facts.classes)?,
                     }
                 }
                 if axes.contains(Axis::Class) {
@@ -352,8 +352,8 @@ impl Builder<'_> {
 
     /// The classes of the field of a loss.
     fn classes(&self, loss: &Loss, parts: &[Spot], axes: Axes) -> Result<Vec<usize>> {
-        if let Node::Select(_, list) = loss.node() {
-            return select(&parts[0].classes, list, self.facts.classes);
+        if let Node::Select(_, kept) = loss.node() {
+            return kept.of(&parts[0].classes, self.facts.classes);
         }
         if !axes.contains(Axis::Class) {
             return Ok(Vec::new());
@@ -368,21 +368,5 @@ impl Builder<'_> {
             ));
         }
         Ok(first.classes.clone())
-    }
-}
-
-/// The classes of a list, which must be there.
-fn select(classes: &[usize], list: &[usize], all: usize) -> Result<Vec<usize>> {
-    let mut kept: Vec<usize> = list.to_vec();
-    kept.sort_unstable();
-    kept.dedup();
-    match kept.iter().find(|class| !classes.contains(class)) {
-        None => Ok(kept),
-        Some(class) => Err(Error::new(
-            ErrorKind::Order,
-            format!(
-                "order: select names class {class}; there are {all} classes, left are {classes:?}"
-            ),
-        )),
     }
 }

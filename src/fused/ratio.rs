@@ -223,6 +223,9 @@ fn score(region: &Region, sums: [f64; 3]) -> Score {
         }
     };
     let of_divisor = [k, ratio.false_positive, ratio.false_negative];
+    let low = ratio.true_positive_floor.filter(|&floor| true_positive < floor);
+    let true_positive = low.unwrap_or(true_positive);
+    let sums = [true_positive, false_positive, false_negative];
     let numerator = k * true_positive + ratio.smooth_numerator;
     let open =
         of_divisor.iter().zip(sums).map(|(w, sum)| w * sum).sum::<f64>() + ratio.smooth_denominator;
@@ -230,7 +233,10 @@ fn score(region: &Region, sums: [f64; 3]) -> Score {
     let divisor = if at_floor { ratio.floor } else { open };
     let quotient = numerator / divisor;
     let floored = ratio.score_floor.filter(|&floor| quotient < floor);
-    let divisor_slopes = if at_floor { [0.0; 3] } else { of_divisor };
+    // Below its floor TP moves neither N nor D.
+    let k = if low.is_some() { 0.0 } else { k };
+    let [_, of_wrong, of_missed] = of_divisor;
+    let divisor_slopes = if at_floor { [0.0; 3] } else { [k, of_wrong, of_missed] };
     // d(1 - N/D) = (N/D dD - dN) / D.
     let slope = |place: usize| match floored {
         Some(_) => 0.0,

@@ -224,6 +224,9 @@ pub(super) fn of_volume(named: &Named, volume: Grid) -> Result<Grid> {
         Weight::Presence { .. } => {
             return Ok(volume.map(|volume| f64::from(u8::from(volume > 0.0))));
         }
+        Weight::Volume { power, epsilon: Some(epsilon), .. } => {
+            return Ok(volume.map(|volume| 1.0 / (epsilon + volume.powf(power.abs()))));
+        }
         Weight::Volume { power, absent, .. } => (power, absent),
         _ => return Ok(volume),
     };

@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::notation::Number;
 
 use super::account::Notes;
-use super::activation::{Activated, Slope};
+use super::activation::{Activated, Slope, harmless};
 use super::buffer;
 use super::data::{Data, Truth};
 use super::digest::Digest;
@@ -226,12 +226,12 @@ impl<'w, 'b> Window<'w, 'b> {
                 (self.activated(activation, wanted.logarithms), t)
             }
             OnOffence::End => {
-                let x = instead(prediction, &of_prediction, 0.5);
+                let x = instead(prediction, &of_prediction, harmless(activation));
                 (Rc::new(Activated::new(activation, &x, wanted.logarithms)), t)
             }
             // Where bad cells are collected, they must not cause an error that ends the search.
             OnOffence::Collect(_) => {
-                let x = tamed(prediction.clone(), 0.5);
+                let x = tamed(prediction.clone(), harmless(activation));
                 (Rc::new(Activated::new(activation, &x, true)), tamed(t, 0.0))
             }
         };
@@ -303,6 +303,9 @@ impl<'w, 'b> Window<'w, 'b> {
     fn check_prediction(&self, spot: &Spot, activation: Activation, read: &Mask) -> Result<()> {
         let (least, most, expected) = match activation {
             Activation::Probability => (0.0, 1.0, "a probability in [0, 1]"),
+            Activation::LogProbability => {
+                (f64::NEG_INFINITY, 0.0, "a logarithm of a probability, at most 0")
+            }
             Activation::Normalize => (0.0, f64::INFINITY, "a score of at least 0"),
             _ => (f64::NEG_INFINITY, f64::INFINITY, ""),
         };
@@ -377,9 +380,10 @@ impl<'w, 'b> Window<'w, 'b> {
     }
 }
 
-/// The numbers in [0, 1], and another for the others.
+/// The numbers between 0 and 1, of the sign of another, and that other for the others.
 fn tamed(numbers: Grid, other: f64) -> Grid {
-    numbers.map(|number| if (0.0..=1.0).contains(&number) { number } else { other })
+    let sign = 1_f64.copysign(other);
+    numbers.map(|number| if (0.0..=1.0).contains(&(sign * number)) { number } else { other })
 }
 
 /// The numbers that are read, and another for the others.

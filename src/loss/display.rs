@@ -5,11 +5,6 @@ use std::fmt;
 use super::{Loss, Map, Node};
 use crate::notation::Number;
 
-pub(crate) fn list_classes(classes: &[usize]) -> String {
-    let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-    format!("[{}]", classes.join(", "))
-}
-
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.node {
@@ -42,7 +37,7 @@ impl Loss {
             Node::Weigh(_, weight) => format!("weigh({weight})"),
             Node::Map(_, Map::NegativeLog) => "map(-ln(x))".into(),
             Node::Map(_, Map::Power(g)) => format!("map(x^{})", Number(*g)),
-            Node::Select(_, classes) => format!("select({})", list_classes(classes)),
+            Node::Select(_, classes) => classes.to_string(),
             _ => self.to_string(),
         }
     }

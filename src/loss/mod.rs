@@ -1,9 +1,10 @@
 //! The loss as an expression: sources, weights, maps, steps, sums and quotients.
 
 mod arithmetic;
+mod classes;
 mod display;
 
-pub(crate) use display::list_classes;
+pub(crate) use classes::Classes;
 
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ pub(crate) enum Node {
     Scale(Loss, Weight),
     Weigh(Loss, Weight),
     Map(Loss, Map),
-    Select(Loss, Vec<usize>),
+    Select(Loss, Classes),
     /// Σ coefficient · loss + constant. Sums inside sums are flattened.
     Sum {
         terms: Vec<(f64, Loss)>,
@@ -114,6 +115,31 @@ pub fn cross_entropy(options: impl Into<Bce>) -> Loss {
     Loss::new(Node::Element(Element::Bce(Bce { negative: false, ..options.into() })))
 }
 
+/// The term of every cell in the Kullback-Leibler divergence of the target from the prediction:
+/// t ln t - t ln p, with 0 ln 0 = 0. Its derivative with respect to p is -t / p.
+///
+/// The target lies in [0, 1]. torch's `KLDivLoss` is `kl(log_probability) > mean(all)`, and with
+/// `batchmean` `kl(log_probability) > sum(class, pixel) > mean(image)`.
+///
+/// ```
+/// use lossfold::Axis::{Class, Image, Pixel};
+/// use lossfold::{Activation, Batch, Layout, kl, mean, sum};
+/// use ndarray::array;
+///
+/// let logarithms = array![[0.25_f64.ln(), 0.75_f64.ln()]];
+/// let target = array![[0.5, 0.5]];
+/// let loss = kl(Activation::LogProbability).reduce(sum([Class, Pixel]).then(mean(Image)));
+/// assert_eq!(loss.to_string(), "kl(log_probability) > sum(class, pixel) > mean(image)");
+///
+/// let expected = 0.5 * 2_f64.ln() + 0.5 * (2.0_f64 / 3.0).ln();
+/// let batch = Batch::new(Layout::NC, &logarithms, &target)?;
+/// assert!((loss.value(&batch)? - expected).abs() < 1e-15);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn kl(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Kl(activation)))
+}
+
 /// The squared error of every cell: (p - t)².
 pub fn squared(activation: Activation) -> Loss {
     Loss::new(Node::Element(Element::Squared(activation)))
@@ -122,6 +148,24 @@ pub fn squared(activation: Activation) -> Loss {
 /// The absolute error of every cell: |p - t|. The derivative at p = t is taken to be 0.
 pub fn absolute(activation: Activation) -> Loss {
     Loss::new(Node::Element(Element::Absolute(activation)))
+}
+
+/// The prediction of every cell itself: p. Of it, and of weights, sums are built that a quotient can divide.
+///
+/// ```
+/// use lossfold::{Activation, Batch, Layout, Over, Weight, predicted, sum};
+/// use ndarray::array;
+///
+/// let met = predicted(Activation::Probability).scale(Weight::Positives).reduce(sum(Over::All)); // Σ p t
+/// let all = predicted(Activation::Probability).reduce(sum(Over::All));
+/// let precision = met / all;
+///
+/// let (prediction, target) = (array![[0.5, 0.25, 0.25]], array![[1.0, 0.0, 0.0]]);
+/// assert_eq!(precision.value(&Batch::new(Layout::NC, &prediction, &target)?)?, 0.5);
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn predicted(activation: Activation) -> Loss {
+    Loss::new(Node::Element(Element::Predicted(activation)))
 }
 
 /// An element formula of the user's own. It prints by its name, and is built in code, not parsed.
@@ -172,7 +216,28 @@ impl Loss {
     /// Drops all classes but these, with their weights. Lists per class keep one entry for each of
     /// the batch's classes.
     pub fn select(self, classes: impl IntoIterator<Item = usize>) -> Self {
-        Self::new(Node::Select(self, classes.into_iter().collect()))
+        Self::new(Node::Select(self, Classes::Only(classes.into_iter().collect())))
+    }
+
+    /// Drops these classes, with their weights, and keeps all others: `without([0])` needs no number of
+    /// classes. Lists per class keep one entry for each of the batch's classes.
+    ///
+    /// **Errors** ([`ErrorKind::Order`]), with the batch: a class that is not there, or none that is left.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Loss, Over, mean, squared};
+    /// use ndarray::array;
+    ///
+    /// let loss = squared(Activation::Identity).without([0]).reduce(mean(Over::All));
+    /// assert_eq!(loss.to_string(), "squared(identity) > without([0]) > mean(all)");
+    ///
+    /// let (prediction, target) = (array![[9.0, 1.0, 2.0]], array![[0.0, 0.0, 0.0]]);
+    /// let batch = Batch::new(Layout::NC, &prediction, &target)?;
+    /// assert_eq!(loss.value(&batch)?, 2.5); // (1 + 4) / 2
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn without(self, classes: impl IntoIterator<Item = usize>) -> Self {
+        Self::new(Node::Select(self, Classes::Without(classes.into_iter().collect())))
     }
 
     /// Refuses an expression that no batch could make right.
@@ -186,22 +251,13 @@ impl Loss {
         for child in self.node.children() {
             child.check()?;
         }
-        let classes = |loss: &Self, classes: &[usize]| match classes {
-            [] => refuse("select() names no class, expected at least one".into()),
-            _ if !axes(loss).contains(Axis::Class) => refuse(format!(
-                "select({}) comes after the class axis is gone",
-                list_classes(classes)
-            )),
-            _ => Ok(()),
-        };
         match &*self.node {
             Node::Element(element) => element.check(),
             Node::Region { overlap, region } => {
                 for step in &overlap.steps {
                     match step {
                         Before::Weigh(weight) => weight.check()?,
-                        Before::Select(list) if list.is_empty() => classes(self, list)?,
-                        Before::Select(_) => {}
+                        Before::Select(classes) => classes.check()?,
                     }
                 }
                 region.check(overlap.activation)
@@ -218,7 +274,10 @@ impl Loss {
                 refuse(format!("map(x^{g}): the exponent is {g}, expected a finite number above 0"))
             }
             Node::Map(..) | Node::Quotient(..) => Ok(()),
-            Node::Select(child, list) => classes(child, list),
+            Node::Select(child, classes) if axes(child).contains(Axis::Class) => classes.check(),
+            Node::Select(_, classes) => classes
+                .check()
+                .and_then(|()| refuse(format!("{classes} comes after the class axis is gone"))),
             Node::Sum { terms, constant } => {
                 let numbers = terms.iter().map(|(coefficient, _)| coefficient).chain([constant]);
                 match numbers.copied().find(|number| !number.is_finite()) {

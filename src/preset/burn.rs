@@ -55,9 +55,10 @@ impl BinaryCrossEntropyLoss {
                 given.layout
             ));
         }
-        let options = match self.logits {
-            true => Bce::new(Activation::Sigmoid),
-            false => Bce::new(Activation::Probability).log_floor(-100.0),
+        let options = if self.logits {
+            Bce::new(Activation::Sigmoid)
+        } else {
+            Bce::new(Activation::Probability).log_floor(-100.0)
         };
         let options = match self.smoothing {
             None => options,
@@ -84,7 +85,7 @@ impl BinaryCrossEntropyLoss {
 }
 
 declare! {
-    /// `CrossEntropyLoss`: Σ w[t] L / Σ w[t] over the labels that are no pad token; NaN if all are.
+    /// `CrossEntropyLoss`: Σ w_t L / Σ w_t over the labels that are no pad token; NaN if all are.
     ///
     /// A pad token is the ignored label of the batch. Smoothing goes towards 1/C. Without `logits` the
     /// prediction is a probability, in f32 clamped to 1.08e-19 at least.
@@ -102,9 +103,10 @@ declare! {
 
 impl CrossEntropyLoss {
     fn order(&self, _: &Given) -> Result<Loss> {
-        let options = match self.logits {
-            true => Bce::new(Activation::Softmax),
-            false => Bce::new(Activation::Probability).clip(f64::from(f32::MIN_POSITIVE.sqrt())),
+        let options = if self.logits {
+            Bce::new(Activation::Softmax)
+        } else {
+            Bce::new(Activation::Probability).clip(f64::from(f32::MIN_POSITIVE.sqrt()))
         };
         let pixels = [Axis::Pixel, Axis::Image];
         Ok(match (self.smoothing, &self.weights) {

@@ -32,7 +32,6 @@ declare! {
 }
 
 impl BinaryCrossEntropyWithLogit {
-    #[expect(clippy::unused_self, reason = "it has no arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(bce(Activation::Sigmoid).reduce(mean(Over::All)))
     }
@@ -45,7 +44,6 @@ declare! {
 }
 
 impl CrossEntropy {
-    #[expect(clippy::unused_self, reason = "it has no arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let order = sum(Axis::Class).then(mean([Axis::Pixel, Axis::Image]));
         Ok(cross_entropy(Activation::Softmax).reduce(order))
@@ -59,7 +57,6 @@ declare! {
 }
 
 impl Mse {
-    #[expect(clippy::unused_self, reason = "it has no arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(squared(Activation::Identity).reduce(mean(Over::All)))
     }

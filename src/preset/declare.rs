@@ -47,6 +47,7 @@ macro_rules! declare {
                 Self::of(arguments)?.order(given).map_err(|error| arguments.refuse(error))
             }
 
+            #[allow(unused_variables, reason = "there are losses without arguments")]
             pub(in $crate::preset) fn of(
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
             ) -> $crate::Result<Self> {

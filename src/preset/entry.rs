@@ -26,11 +26,22 @@ pub struct Entry {
 /// Every loss that [`parse`](super::parse) knows, framework by framework. Of several versions the first is taken
 /// where a call names none.
 pub fn list() -> impl Iterator<Item = &'static Entry> {
-    [torch::ALL, burn::ALL, candle::ALL, flux::ALL, kornia::ALL, monai::ALL, nnunet::ALL, optax::ALL, paper::ALL, smp::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
-        .flatten()
+    [
+        torch::ALL,
+        burn::ALL,
+        candle::ALL,
+        flux::ALL,
+        kornia::ALL,
+        monai::ALL,
+        nnunet::ALL,
+        optax::ALL,
+        paper::ALL,
+        smp::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+    .flatten()
 }
 
 /// What people write for the beginning of a name.

@@ -33,6 +33,8 @@ pub(super) const ALL: &[&[Entry]] = &[
     TverskyLoss::ENTRIES,
     Mse::ENTRIES,
     Mae::ENTRIES,
+    BinaryFocalLoss::ENTRIES,
+    FocalLoss::ENTRIES,
 ];
 
 words! {
@@ -72,7 +74,6 @@ declare! {
 }
 
 impl BinaryCrossEntropy {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(self.agg.of(bce(Bce::new(Activation::Probability).epsilon(self.eps)), Over::All))
     }
@@ -88,7 +89,6 @@ declare! {
 }
 
 impl LogitBinaryCrossEntropy {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(self.agg.of(bce(Activation::Sigmoid), Over::All))
     }
@@ -106,7 +106,6 @@ declare! {
 }
 
 impl CrossEntropy {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let options = Bce::new(Activation::Probability).epsilon(self.eps);
         Ok(self.agg.of(cross_entropy(options).reduce(sum(Class)), [Pixel, Image]))
@@ -123,7 +122,6 @@ declare! {
 }
 
 impl LogitCrossEntropy {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(self.agg.of(cross_entropy(Activation::Softmax).reduce(sum(Class)), [Pixel, Image]))
     }
@@ -139,7 +137,6 @@ declare! {
 }
 
 impl DiceCoeffLoss {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let ratio = Ratio::over(Over::All).exponent(2.0).smooth(self.smooth);
         Ok(overlap(Activation::Identity).dice(ratio))
@@ -158,7 +155,6 @@ declare! {
 }
 
 impl TverskyLoss {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let ratio = Ratio::over(Over::All).smooth(1.0);
         let ratio = ratio.false_positive(self.beta).false_negative(1.0 - self.beta);
@@ -176,7 +172,6 @@ declare! {
 }
 
 impl Mse {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(self.agg.of(squared(Activation::Identity), Over::All))
     }
@@ -192,8 +187,42 @@ declare! {
 }
 
 impl Mae {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(self.agg.of(absolute(Activation::Identity), Over::All))
+    }
+}
+
+declare! {
+    /// `binary_focal_loss`: agg((1 - p)^γ (-ln p)), p = y ŷ + (1 - y)(1 - ŷ). A target is 0 or 1.
+    BinaryFocalLoss: "Flux==0.16" "Flux.Losses.binary_focal_loss" "(y_hat, y, *, agg, gamma, eps)";
+    Given::dense(Layout::NCHW); {
+        /// What is done with the values.
+        agg: Agg = Agg::Mean,
+        /// The exponent.
+        gamma: f64 = 2.0,
+    }
+}
+
+impl BinaryFocalLoss {
+    fn order(&self, _: &Given) -> Result<Loss> {
+        Ok(self.agg.of(bce(Bce::new(Activation::Probability).focal(self.gamma)), Over::All))
+    }
+}
+
+declare! {
+    /// `focal_loss`: agg(Σ_c -y (1 - ŷ)^γ ln ŷ). `dims` is the class axis.
+    FocalLoss: "Flux==0.16" "Flux.Losses.focal_loss" "(y_hat, y, *, dims, agg, gamma, eps)";
+    Given::dense(Layout::NCHW); {
+        /// What is done with the values.
+        agg: Agg = Agg::Mean,
+        /// The exponent.
+        gamma: f64 = 2.0,
+    }
+}
+
+impl FocalLoss {
+    fn order(&self, _: &Given) -> Result<Loss> {
+        let options = Bce::new(Activation::Probability).focal(self.gamma);
+        Ok(self.agg.of(cross_entropy(options).reduce(sum(Class)), [Pixel, Image]))
     }
 }

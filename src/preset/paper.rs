@@ -127,7 +127,6 @@ declare! {
 }
 
 impl SudreGdl {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let (volume, source) = (Weight::volume(-2.0), overlap(Activation::Probability));
         Ok(match self.scope {

@@ -45,11 +45,6 @@ impl Signature {
         self.0.split('(').skip(1).map(|text| group(inner(text))).collect()
     }
 
-    /// Every name, in order.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.groups().into_iter().flatten().map(|parameter| parameter.name)
-    }
-
     /// Brings the arguments of a call to their names.
     pub(super) fn bind<'c, 't>(&self, call: &'c Call<'t>) -> Result<Arguments<'c, 't>> {
         let mut bound: Vec<(&'static str, &'c Value<'t>)> = Vec::new();

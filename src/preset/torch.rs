@@ -3,7 +3,7 @@
 //! The values of a pixelwise loss are multiplied by `weight`, then summed or divided by their number. Only
 //! [`CrossEntropyLoss`] and [`NLLLoss`] on labels divide by the sum of the weights.
 
-use super::argument::{Broadcast, Reduce, Tensor};
+use super::argument::{Broadcast, Reduce, Tensor, words};
 use super::declare::declare;
 use super::entry::Entry;
 use super::{Given, refuse};
@@ -11,12 +11,17 @@ use crate::axis::Axis::{Class, Image, Pixel};
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
-use crate::loss::{Loss, bce, cross_entropy};
+use crate::loss::{Loss, bce, cross_entropy, kl};
 use crate::reduction::{Empty, Over, mean, sum};
 use crate::weight::Weight;
 
-pub(super) const ALL: &[&[Entry]] =
-    &[BCELoss::ENTRIES, BCEWithLogitsLoss::ENTRIES, CrossEntropyLoss::ENTRIES];
+pub(super) const ALL: &[&[Entry]] = &[
+    BCELoss::ENTRIES,
+    BCEWithLogitsLoss::ENTRIES,
+    CrossEntropyLoss::ENTRIES,
+    NLLLoss::ENTRIES,
+    KLDivLoss::ENTRIES,
+];
 
 /// What a weight that cannot be read is called in an error.
 fn named<T>(name: &str, read: Result<T, String>) -> Result<T> {
@@ -106,8 +111,8 @@ pub(super) fn with_logits(
 
 /// Cross-entropy of logits or log-probabilities.
 ///
-/// Labels: Σ w[t] L / Σ w[t] over the pixels that are not ignored, NaN if there are none. With smoothing ε the pixel
-/// loss is (1 - ε) w[t] (-ln p[t]) + ε/C Σ_c w_c (-ln p_c), over the same Σ w[t]. A dense target: Σ_c w_c t_c (-ln p_c),
+/// Labels: Σ w_t L / Σ w_t over the pixels that are not ignored, NaN if there are none. With smoothing ε the pixel
+/// loss is (1 - ε) w_t (-ln p_t) + ε/C Σ_c w_c (-ln p_c), over the same Σ w_t. A dense target: Σ_c w_c t_c (-ln p_c),
 /// divided by the number of pixels; nothing is ignored.
 fn categorical(
     activation: Activation,
@@ -180,5 +185,69 @@ impl CrossEntropyLoss {
         let Self { weight, reduction, label_smoothing } = self;
         let activation = Activation::Softmax;
         categorical(activation, weight.as_ref(), *label_smoothing, *reduction, given, empty)
+    }
+}
+
+declare! {
+    /// `torch.nn.NLLLoss`: [`CrossEntropyLoss`] of log-probabilities.
+    NLLLoss: "torch==2.15.0"
+        "torch.nn.NLLLoss" "(weight, size_average=None, ignore_index, reduce=None, reduction)(input, target)",
+        "torch.nn.functional.nll_loss"
+            "(input, target, weight, size_average=None, ignore_index, reduce=None, reduction)";
+    Given::labels(Layout::NCHW); {
+        /// One number per class.
+        weight: Option<Tensor> = None,
+        /// What is done with the values.
+        reduction: Reduce = Reduce::Mean,
+    }
+}
+
+impl NLLLoss {
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let Self { weight, reduction } = self;
+        categorical(Activation::LogProbability, weight.as_ref(), 0.0, *reduction, given, Empty::Nan)
+    }
+}
+
+words! {
+    /// What `KLDivLoss` does with its values.
+    KlReduce {
+        /// Nothing.
+        None = "none",
+        /// The mean over all elements.
+        Mean = "mean",
+        /// The sum by the number of images.
+        BatchMean = "batchmean",
+        /// The sum.
+        Sum = "sum",
+    }
+}
+
+declare! {
+    /// `torch.nn.KLDivLoss`: t ln t - t x of log-probabilities x. `mean` divides by all elements, classes too;
+    /// `batchmean` by the number of images.
+    KLDivLoss: "torch==2.15.0"
+        "torch.nn.KLDivLoss" "(size_average=None, reduce=None, reduction, log_target)(input, target)",
+        "torch.nn.functional.kl_div" "(input, target, size_average=None, reduce=None, reduction, log_target)";
+    Given::dense(Layout::NCHW); {
+        /// What is done with the values.
+        reduction: KlReduce = KlReduce::Mean,
+        /// Whether the target is a logarithm, which has no order here.
+        log_target: bool = false,
+    }
+}
+
+impl KLDivLoss {
+    fn order(&self, _: &Given) -> Result<Loss> {
+        if self.log_target {
+            return refuse("log_target: True, expected the target itself");
+        }
+        let loss = kl(Activation::LogProbability);
+        Ok(match self.reduction {
+            KlReduce::None => loss,
+            KlReduce::Mean => loss.reduce(mean(Over::All)),
+            KlReduce::Sum => loss.reduce(sum(Over::All)),
+            KlReduce::BatchMean => loss.reduce(sum([Class, Pixel]).then(mean(Image))),
+        })
     }
 }

@@ -56,6 +56,11 @@ fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
+/// ln(1 - e^x), for x of at most 0.
+fn ln_of_rest(x: f64) -> f64 {
+    if x < -1.0 { (-x.exp()).ln_1p() } else { (-x.exp_m1()).ln() }
+}
+
 /// ln Σ e^x.
 fn log_sum_exp(logits: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
@@ -75,6 +80,7 @@ impl Activated {
         };
         let (p, ln_p, ln_q) = match activation {
             Activation::Probability | Activation::Identity => by_p(x.clone()),
+            Activation::LogProbability => by_logits(x.clone(), x.mapv(ln_of_rest)),
             Activation::Sigmoid => by_logits(x.mapv(|x| -softplus(-x)), x.mapv(|x| -softplus(x))),
             Activation::Softmax => {
                 let over_classes = |formula: fn(ArrayView1<'_, f64>, usize) -> f64| {
@@ -145,11 +151,14 @@ impl Activated {
         Ok(())
     }
 
-    /// p - t. Of a logit it is t (p - 1) + (1 - t) p, where 1 - p keeps its digits though p is nearly 1.
+    /// p - t. Of a logit or logarithm it is t (p - 1) + (1 - t) p, where 1 - p keeps its digits though p is
+    /// nearly 1.
     pub(super) fn error(&self, cell: (usize, usize, usize), t: f64) -> f64 {
         let p = self.p[cell];
         match self.activation {
-            Activation::Sigmoid | Activation::Softmax => (1.0 - t) * p - t * self.ln_q[cell].exp(),
+            Activation::LogProbability | Activation::Sigmoid | Activation::Softmax => {
+                (1.0 - t) * p - t * self.ln_q[cell].exp()
+            }
             _ => p - t,
         }
     }
@@ -190,6 +199,9 @@ impl Activated {
             Activation::Probability | Activation::Identity if c == k => {
                 times(slope.p, 1.0) + times(slope.ln_p, 1.0 / p(c))
                     - times(slope.ln_q, 1.0 / (1.0 - p(c)))
+            }
+            Activation::LogProbability if c == k => {
+                times(slope.p, p(c)) + slope.ln_p - times(slope.ln_q, p(c) / q(c))
             }
             Activation::Sigmoid | Activation::Softmax if c == k => {
                 times(slope.p, p(c) * q(c)) + times(slope.ln_p, q(c)) - times(slope.ln_q, p(c))

@@ -27,6 +27,9 @@ impl Data<'_> {
         let any = (f64::NEG_INFINITY, f64::INFINITY);
         let (domain, expected) = match activation {
             Activation::Probability => ((0.0, 1.0), "a probability in [0, 1]"),
+            Activation::LogProbability => {
+                ((f64::NEG_INFINITY, 0.0), "a logarithm of a probability, at most 0")
+            }
             Activation::Normalize => ((0.0, f64::INFINITY), "a score of at least 0"),
             _ => (any, ""),
         };

@@ -36,6 +36,11 @@ pub(super) fn evaluate(
                 });
                 cross_entropy(bce, data.narrow, positive, activated.cell(cell, t))
             }
+            Element::Kl(_) if t == 0.0 => (0.0, Slope::default()),
+            Element::Kl(_) => {
+                let value = t * t.ln() - t * activated.ln_p[cell];
+                (value, Slope { ln_p: -t, ..Slope::default() })
+            }
             Element::Squared(_) => {
                 let error = activated.error(cell, t);
                 (error.powi(2), Slope { p: 2.0 * error, ..Slope::default() })
@@ -44,6 +49,7 @@ pub(super) fn evaluate(
                 let error = activated.error(cell, t);
                 (error.abs(), Slope { p: sign(error), ..Slope::default() })
             }
+            Element::Predicted(_) => (p, Slope { p: 1.0, ..Slope::default() }),
             Element::Own { formula, .. } => {
                 (formula.value(p, t), Slope { p: formula.derivative(p, t), ..Slope::default() })
             }

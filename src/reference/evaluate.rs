@@ -127,9 +127,9 @@ impl Evaluation<'_, '_> {
                 let (field, derivative) = mapped(&input.field, *map, live)?;
                 Ok(evaluated(field, How::Map { input: Box::new(input), derivative }))
             }
-            Node::Select(child, list) => {
+            Node::Select(child, named) => {
                 let (axes, classes) = self.outline(child)?;
-                let kept = self.select(&classes, list)?;
+                let kept = named.of(&classes, self.data.extents.class)?;
                 let places = places(&kept, &classes);
                 let mut below = Array3::from_elem(self.shape(axes, &classes), false);
                 for (row, &place) in live.outer_iter().zip(&places) {
@@ -177,8 +177,8 @@ impl Evaluation<'_, '_> {
                 Before::Weigh(weight) => {
                     like.weights.push(self.data.weight(weight, &like.classes)?);
                 }
-                Before::Select(list) => {
-                    let kept = self.select(&like.classes, list)?;
+                Before::Select(classes) => {
+                    let kept = classes.of(&like.classes, self.data.extents.class)?;
                     let places = places(&kept, &like.classes);
                     like = selected(&like, kept, &places);
                 }

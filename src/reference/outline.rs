@@ -32,9 +32,8 @@ impl Evaluation<'_, '_> {
         let classes = match loss.node() {
             Node::Element(_) | Node::TooLarge => all(),
             Node::Region { overlap, .. } => self.selected(overlap)?,
-            Node::Select(child, list) => {
-                let (_, classes) = self.outline(child)?;
-                self.select(&classes, list)?
+            Node::Select(child, kept) => {
+                kept.of(&self.outline(child)?.1, self.data.extents.class)?
             }
             node => {
                 // A weight with a class axis widens a field that lacks one to all classes.
@@ -67,27 +66,11 @@ impl Evaluation<'_, '_> {
         }
     }
 
-    pub(super) fn select(&self, classes: &[usize], list: &[usize]) -> Result<Vec<usize>> {
-        let mut kept: Vec<usize> = list.to_vec();
-        kept.sort_unstable();
-        kept.dedup();
-        match kept.iter().find(|class| !classes.contains(class)) {
-            None => Ok(kept),
-            Some(class) => Err(Error::new(
-                ErrorKind::Order,
-                format!(
-                    "order: select names class {class}; there are {} classes, left are {classes:?}",
-                    self.data.extents.class
-                ),
-            )),
-        }
-    }
-
     fn selected(&self, overlap: &Overlap) -> Result<Vec<usize>> {
         let mut classes: Vec<usize> = (0..self.data.extents.class).collect();
         for step in &overlap.steps {
-            if let Before::Select(list) = step {
-                classes = self.select(&classes, list)?;
+            if let Before::Select(kept) = step {
+                classes = kept.of(&classes, self.data.extents.class)?;
             }
         }
         Ok(classes)

@@ -71,8 +71,12 @@ impl Region {
                 return Score { value, derivative, divisor: 1.0, divisor_derivative };
             }
         };
-        let numerator = double * sums.true_positive + ratio.smooth_numerator;
-        let open = double * sums.true_positive
+        let low = ratio.true_positive_floor.filter(|floor| sums.true_positive < *floor);
+        let true_positive = low.unwrap_or(sums.true_positive);
+        // What TP does to N and to D: nothing below its floor.
+        let double_slope = if low.is_some() { 0.0 } else { double };
+        let numerator = double * true_positive + ratio.smooth_numerator;
+        let open = double * true_positive
             + ratio.false_positive * sums.false_positive
             + ratio.false_negative * sums.false_negative
             + ratio.smooth_denominator;
@@ -91,13 +95,13 @@ impl Region {
         Score {
             value,
             derivative: Sums {
-                true_positive: slope(double, double),
+                true_positive: slope(double_slope, double_slope),
                 false_positive: slope(0.0, ratio.false_positive),
                 false_negative: slope(0.0, ratio.false_negative),
             },
             divisor,
             divisor_derivative: Sums {
-                true_positive: moves * double,
+                true_positive: moves * double_slope,
                 false_positive: moves * ratio.false_positive,
                 false_negative: moves * ratio.false_negative,
             },

@@ -76,7 +76,10 @@ impl<'b> Data<'b> {
             Weight::Presence { over } => {
                 self.volume(&target, *over).mapv(|volume| f64::from(volume > 0.0))
             }
-            Weight::Volume { power, over, absent } => {
+            Weight::Volume { power, over, epsilon: Some(epsilon), .. } => {
+                self.volume(&target, *over).mapv(|volume| (volume.powf(-power) + epsilon).recip())
+            }
+            Weight::Volume { power, over, absent, .. } => {
                 let volume = self.volume(&target, *over);
                 let powers = volume.mapv(|volume| volume.powf(*power));
                 inverse_volume(weight, powers, *absent, classes)?

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{Absent, Before, Errors, Formula, Overlap, Ratio, Region, SoftOverlap};
-use crate::loss::list_classes;
 use crate::notation::{Number, call};
 use crate::reduction::Empty;
 
@@ -12,14 +11,15 @@ impl fmt::Display for Overlap {
         write!(f, "overlap({})", self.activation)?;
         self.steps.iter().try_for_each(|step| match step {
             Before::Weigh(weight) => write!(f, " > weigh({weight})"),
-            Before::Select(classes) => write!(f, " > select({})", list_classes(classes)),
+            Before::Select(classes) => write!(f, " > {classes}"),
         })
     }
 }
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ratio { smooth_numerator, smooth_denominator, floor, score_floor, .. } = self.ratio;
+        let Ratio { smooth_numerator, smooth_denominator, .. } = self.ratio;
+        let Ratio { floor, true_positive_floor, score_floor, .. } = self.ratio;
         let Ratio { exponent, false_positive, false_negative, .. } = self.ratio;
         let tversky = matches!(self.formula, Formula::Tversky)
             && (false_positive != 1.0 || false_negative != 1.0);
@@ -48,8 +48,10 @@ impl fmt::Display for Region {
             number("smooth_denominator", smooth_denominator, 0.0);
         }
         number("floor", floor, 0.0);
-        if let Some(floor) = score_floor {
-            number("score_floor", floor, f64::NAN);
+        for (key, floor) in [("tp_floor", true_positive_floor), ("score_floor", score_floor)] {
+            if let Some(floor) = floor {
+                number(key, floor, f64::NAN);
+            }
         }
         number("exponent", exponent, 1.0);
         if self.ratio.soft == SoftOverlap::Distance {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::axis::Axes;
 use crate::element::{Activation, check_own_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::{Loss, Node};
+use crate::loss::{Classes, Loss, Node};
 use crate::reduction::Empty;
 use crate::weight::Weight;
 
@@ -39,7 +39,7 @@ pub struct Overlap {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Before {
     Weigh(Weight),
-    Select(Vec<usize>),
+    Select(Classes),
 }
 
 /// The terms of an overlap.
@@ -138,7 +138,14 @@ impl Overlap {
 
     /// Drops all classes but these.
     pub fn select(mut self, classes: impl IntoIterator<Item = usize>) -> Self {
-        self.steps.push(Before::Select(classes.into_iter().collect()));
+        self.steps.push(Before::Select(Classes::Only(classes.into_iter().collect())));
+        self
+    }
+
+    /// Drops these classes and keeps all others: `overlap(softmax) > without([0]) > dice(pixel)` is a Dice
+    /// without the background. A class that is not there, or none that is left, is an error with the batch.
+    pub fn without(mut self, classes: impl IntoIterator<Item = usize>) -> Self {
+        self.steps.push(Before::Select(Classes::Without(classes.into_iter().collect())));
         self
     }
 
@@ -192,6 +199,7 @@ impl Region {
             ("smooth_numerator", ratio.smooth_numerator, 0.0),
             ("smooth_denominator", ratio.smooth_denominator, 0.0),
             ("floor", ratio.floor, 0.0),
+            ("tp_floor", ratio.true_positive_floor.unwrap_or(0.0), 0.0),
             ("score_floor", ratio.score_floor.unwrap_or(0.0), 0.0),
             ("exponent", ratio.exponent, 1.0),
             ("fp", ratio.false_positive, 0.0),

@@ -8,6 +8,7 @@ use crate::reduction::{Empty, Over};
 /// false positives and false negatives, k = 2 for Dice and 1 for Jaccard and Tversky:
 ///
 /// ```text
+/// TP ← max(TP, tp_floor), where that floor is named
 /// N = k TP + sn    D = max(k TP + a FP + b FN + sd, floor)    loss = 1 - max(N / D, score_floor)
 /// ```
 ///
@@ -19,6 +20,7 @@ pub struct Ratio {
     pub(crate) smooth_numerator: f64,
     pub(crate) smooth_denominator: f64,
     pub(crate) floor: f64,
+    pub(crate) true_positive_floor: Option<f64>,
     pub(crate) score_floor: Option<f64>,
     pub(crate) exponent: f64,
     pub(crate) soft: SoftOverlap,
@@ -60,6 +62,7 @@ impl Ratio {
             smooth_numerator: 0.0,
             smooth_denominator: 0.0,
             floor: 0.0,
+            true_positive_floor: None,
             score_floor: None,
             exponent: 1.0,
             soft: SoftOverlap::default(),
@@ -91,6 +94,26 @@ impl Ratio {
     /// Keeps the denominator at least this large. Text: `floor=1e-7`.
     pub fn floor(mut self, floor: f64) -> Self {
         self.floor = floor;
+        self
+    }
+
+    /// Keeps TP at least this large, in numerator and denominator (nnU-Net's `clip_tp`). Below it TP has no
+    /// slope; FP and FN keep theirs. Text: `tp_floor=1e-7`.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Over, Ratio, overlap};
+    /// use ndarray::array;
+    ///
+    /// let loss = overlap(Activation::Probability).dice(Ratio::over(Over::All).true_positive_floor(0.5));
+    /// assert_eq!(loss.to_string(), "overlap(probability) > dice(all; tp_floor=0.5)");
+    ///
+    /// let (prediction, target) = (array![[0.25, 0.25]], array![[1.0, 0.0]]); // TP 1/4, FP 1/4, FN 3/4
+    /// let batch = Batch::new(Layout::NC, &prediction, &target)?;
+    /// assert_eq!(loss.value(&batch)?, 1.0 - 2.0 * 0.5 / (2.0 * 0.5 + 0.25 + 0.75));
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn true_positive_floor(mut self, floor: f64) -> Self {
+        self.true_positive_floor = Some(floor);
         self
     }
 

@@ -9,7 +9,9 @@ use super::reduction::{AGGREGATES, step};
 use super::weight::weight;
 use crate::element::Activation;
 use crate::error::{Error, Result};
-use crate::loss::{Loss, MOST_DEPTH, Map, Node, absolute, bce, cross_entropy, squared};
+use crate::loss::{
+    Loss, MOST_DEPTH, Map, Node, absolute, bce, cross_entropy, kl, predicted, squared,
+};
 use crate::reduction::Reduction;
 use crate::region::{Overlap, overlap};
 
@@ -134,10 +136,12 @@ enum Head {
 }
 
 fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
+    const SOURCES: [&str; 7] =
+        ["bce", "cross_entropy", "kl", "squared", "absolute", "predicted", "overlap"];
     let at = cursor.at();
-    let expected = "a source (bce, cross_entropy, squared, absolute, overlap)";
+    let expected = format!("a source ({})", SOURCES.join(", "));
     let name = cursor.word(format!("{expected} or `(`"))?;
-    if !["bce", "cross_entropy", "squared", "absolute", "overlap"].contains(&name) {
+    if !SOURCES.contains(&name) {
         let hint = if AGGREGATES.contains(&name) || RATIOS.contains(&name) {
             "; a step comes after a source and `>`"
         } else {
@@ -151,17 +155,15 @@ fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     let loss = match name {
         "bce" => bce(bce_options(cursor, at, activation)?),
         "cross_entropy" => cross_entropy(bce_options(cursor, at, activation)?),
-        "squared" => {
-            cursor.options(&[], |_, _| Ok(()))?;
-            squared(activation)
-        }
-        "absolute" => {
-            cursor.options(&[], |_, _| Ok(()))?;
-            absolute(activation)
-        }
         _ => {
             cursor.options(&[], |_, _| Ok(()))?;
-            return Ok(Head::Overlap(overlap(activation)));
+            match name {
+                "kl" => kl(activation),
+                "squared" => squared(activation),
+                "absolute" => absolute(activation),
+                "predicted" => predicted(activation),
+                _ => return Ok(Head::Overlap(overlap(activation))),
+            }
         }
     };
     loss.check().map_err(|error| cursor.error_at(at, error))?;
@@ -183,13 +185,15 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
                 Head::Loss(loss) => Head::Loss(loss.weigh(weight)),
             })
         }
-        ("select", head) => {
+        ("select" | "without", head) => {
             cursor.expect('(')?;
             let classes = cursor.list(|cursor| cursor.whole("a class number"))?;
             cursor.expect(')')?;
-            Ok(match head {
-                Head::Overlap(overlap) => Head::Overlap(overlap.select(classes)),
-                Head::Loss(loss) => Head::Loss(loss.select(classes)),
+            Ok(match (head, name) {
+                (Head::Overlap(overlap), "select") => Head::Overlap(overlap.select(classes)),
+                (Head::Overlap(overlap), _) => Head::Overlap(overlap.without(classes)),
+                (Head::Loss(loss), "select") => Head::Loss(loss.select(classes)),
+                (Head::Loss(loss), _) => Head::Loss(loss.without(classes)),
             })
         }
         ("scale", Head::Loss(loss)) => {
@@ -229,7 +233,7 @@ fn chain(cursor: &mut Cursor<'_>, head: Head) -> Result<Head> {
         _ => Err(cursor.error_at(
             at,
             format!(
-                "expected a step ({}, scale, weigh, map, select, {}), found `{name}`",
+                "expected a step ({}, scale, weigh, map, select, without, {}), found `{name}`",
                 AGGREGATES.join(", "),
                 RATIOS.join(", ")
             ),

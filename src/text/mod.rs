@@ -6,17 +6,17 @@
 //! term      = number | [ number "*" ] operand [ "/" operand ]
 //! operand   = "(" sum ")" [ steps ] | source [ steps ]
 //! steps     = { ">" step }
-//! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")" | "squared" "(" activation ")"
-//!           | "absolute" "(" activation ")" | "overlap" "(" activation ")"
+//! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")"
+//!           | ( "kl" | "squared" | "absolute" | "predicted" | "overlap" ) "(" activation ")"
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
-//!           | "map" "(" function ")" | "select" "(" "[" classes "]" ")"
+//!           | "map" "(" function ")" | ( "select" | "without" ) "(" "[" classes "]" ")"
 //! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top
 //! ratio     = name "(" over [ ";" options ] ")"          name: dice jaccard tversky lovasz lovasz_hinge
 //! over      = "all" | axis { "," axis }                  axis: class pixel image
 //! options   = option { "," option }                      option: key [ "=" value ]
 //! weight    = "class=" list | "target=" list | "image" | "map" | "mask" | "positives" | "negatives"
 //!           | "presence" [ "(" over ")" ] | "balance" [ "(" over ")" ]
-//!           | "volume" [ "(" over [ "; absent=" ( "zero" | "largest" ) ] ")" ] "=" number
+//!           | "volume" [ "(" over [ "; absent=" ( "zero" | "largest" ) | "; epsilon=" number ] ")" ] "=" number
 //! function  = "-ln(x)" | "x^" number
 //! ```
 //!

@@ -14,11 +14,12 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
         [("product", SoftOverlap::Product), ("distance", SoftOverlap::Distance)];
     const ABSENT: [(&str, Absent); 3] =
         [("keep", Absent::Keep), ("skip", Absent::Skip), ("zero", Absent::Zero)];
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 13] = [
         "smooth",
         "smooth_numerator",
         "smooth_denominator",
         "floor",
+        "tp_floor",
         "score_floor",
         "exponent",
         "soft",
@@ -31,7 +32,7 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
     let known = match name {
         "lovasz" | "lovasz_hinge" => &["absent", "empty"][..],
         // Jaccard with weights of its own is called Tversky.
-        "jaccard" => &KEYS[..10],
+        "jaccard" => &KEYS[..11],
         _ => &KEYS[..],
     };
     cursor.expect('(')?;
@@ -78,6 +79,7 @@ pub(super) fn ratio(cursor: &mut Cursor<'_>, name: &str) -> Result<Ratio> {
             "smooth_numerator" => ratio.smooth_numerator = number,
             "smooth_denominator" => ratio.smooth_denominator = number,
             "floor" => ratio.floor = number,
+            "tp_floor" => ratio.true_positive_floor = Some(number),
             "score_floor" => ratio.score_floor = Some(number),
             "exponent" => ratio.exponent = number,
             "fp" => ratio.false_positive = number,

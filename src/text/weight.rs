@@ -35,9 +35,11 @@ pub(super) fn weight(cursor: &mut Cursor<'_>) -> Result<Weight> {
         Kind::Presence => counted(cursor, Weight::presence(), &[])?,
         Kind::Balance => counted(cursor, Weight::balance(), &[])?,
         Kind::Volume => {
-            let counted = counted(cursor, Weight::volume(1.0), &["absent"])?;
-            let Weight::Volume { over, absent, .. } = counted else { return Ok(counted) };
-            Weight::Volume { power: cursor.equals_number()?, over, absent }
+            let mut counted = counted(cursor, Weight::volume(1.0), &["absent", "epsilon"])?;
+            if let Weight::Volume { power, .. } = &mut counted {
+                *power = cursor.equals_number()?;
+            }
+            counted
         }
     };
     weight.check().map_err(|error| cursor.error_at(at, error))?;
@@ -72,9 +74,12 @@ fn counted(cursor: &mut Cursor<'_>, weight: Weight, known: &[&str]) -> Result<We
         Over::All => weight.over(Axes::ALL),
         Over::Axes(axes) => weight.over(axes),
     };
-    cursor.options(known, |cursor, _| {
+    cursor.options(known, |cursor, key| {
         cursor.expect('=')?;
-        weight = weight.clone().absent(cursor.one_of("a rule", &ABSENT)?);
+        weight = match key {
+            "epsilon" => weight.clone().epsilon(cursor.number("a number")?),
+            _ => weight.clone().absent(cursor.one_of("a rule", &ABSENT)?),
+        };
         Ok(())
     })?;
     Ok(weight)

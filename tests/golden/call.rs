@@ -33,7 +33,7 @@ impl Call {
         carried: &mut Carried,
     ) -> Result<Self, String> {
         let text = match named(weight, shape, layout)? {
-            Named::Number(_) | Named::Class(_) => numbers(weight),
+            Named::Number | Named::Class => numbers(weight),
             other => carried.carry(other)?.into(),
         };
         Ok(self.with(name, text))

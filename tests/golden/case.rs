@@ -91,7 +91,7 @@ impl Case {
             Target::Dense(target) => {
                 Ok(Self { carried, ..Self::new(loss, layout, prediction, target)? })
             }
-            target => {
+            target @ Target::Labels { .. } => {
                 Ok(Self { loss, layout, prediction, before: Before::Nothing, target, carried })
             }
         }

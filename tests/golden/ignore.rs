@@ -24,12 +24,9 @@ fn is(number: i64) -> impl Fn(&f64) -> bool {
 /// The call in which a default that the target has is written down; whether the loss then has a mask.
 pub fn named(call: Call, row: &Row, target: &ArrayD<f64>, number: Option<i64>) -> (Call, bool) {
     match number {
-        None => (call, false),
         Some(_) if row.argument("ignore_index").is_some() => (call, true),
-        Some(number) if target.iter().any(is(number)) => {
-            (call.with("ignore_index", number), true)
-        }
-        Some(_) => (call, false),
+        Some(number) if target.iter().any(is(number)) => (call.with("ignore_index", number), true),
+        _ => (call, false),
     }
 }
 

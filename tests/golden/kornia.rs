@@ -22,7 +22,9 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         ["focal", "binary", "hinge"].map(|word| name.to_lowercase().contains(word));
     let labels = !binary && !hinge;
     if labels && target.shape()[0] != prediction.shape()[0] {
-        return Err("difference: one image against several. kornia broadcasts a batch of one".into());
+        return Err(
+            "difference: one image against several. kornia broadcasts a batch of one".into()
+        );
     }
     let target = if labels {
         target

@@ -74,8 +74,11 @@ fn translate(row: &Row) -> Result<Case, String> {
     })
 }
 
+/// Values, and the gradient of their sum.
+type Evaluated = (Vec<f64>, Vec<f64>);
+
 /// The values and the gradient of a row's loss; or why there are none.
-fn evaluate(row: &Row) -> Result<lossfold::Result<(Vec<f64>, Vec<f64>)>, String> {
+fn evaluate(row: &Row) -> Result<lossfold::Result<Evaluated>, String> {
     let single = row.text("dtype").is_ok_and(|dtype| dtype == "float32");
     if levels::has_levels(row) {
         let levels = levels::translate(row)?;

@@ -34,8 +34,10 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         }
         prediction.zip_mut_with(&mask, |x, &kept| *x = if kept == 0.0 { GONE } else { *x });
         let class = Dim(mask.ndim() - 1);
-        let pixels: Axes = layout.axes().iter().copied().filter(|&axis| axis != Axis::Class).collect();
-        carried.mask = Some((pixels, mask.fold_axis(class, 0.0, |&any, &kept| f64::max(any, kept))));
+        let pixels: Axes =
+            layout.axes().iter().copied().filter(|&axis| axis != Axis::Class).collect();
+        carried.mask =
+            Some((pixels, mask.fold_axis(class, 0.0, |&any, &kept| f64::max(any, kept))));
         call = call.with("where", "mask");
     }
     for (name, weight) in weights {

@@ -115,13 +115,6 @@ impl<'r> Args<'r> {
         number.ok_or_else(|| format!("the argument {name} is no number"))
     }
 
-    pub fn whole(&self, name: &str) -> Result<Option<i64>, String> {
-        let whole = |value: &Value| {
-            value.as_i64().ok_or_else(|| format!("the argument {name} is no whole number"))
-        };
-        self.get(name).map(whole).transpose()
-    }
-
     pub fn text(&self, name: &str) -> Result<Option<&'r str>, String> {
         let text = |value: &'r Value| {
             value.as_str().ok_or_else(|| format!("the argument {name} is no text"))

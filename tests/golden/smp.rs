@@ -25,8 +25,10 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let classes = layout.axes().iter().position(|&axis| axis == Axis::Class);
     let classes = classes.and_then(|place| prediction.shape().get(place)).copied().unwrap_or(1);
 
-    let shape = if labels { without_class(&prediction, layout) } else { prediction.shape().to_vec() };
-    let target = target.into_shape_with_order(IxDyn(&shape)).map_err(|error| format!("target: {error}"))?;
+    let shape =
+        if labels { without_class(&prediction, layout) } else { prediction.shape().to_vec() };
+    let target =
+        target.into_shape_with_order(IxDyn(&shape)).map_err(|error| format!("target: {error}"))?;
     let number = ignore::number(row, soft.then_some(DEFAULT))?;
     let mut carried = Carried::default();
     let mut call = Call::of(row, &[])?;
@@ -54,8 +56,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
     let call = call.text(&format!("segmentation_models_pytorch.losses.{name}"));
     let loss = parsed(&call, &given.classes(classes))?;
-    let target =
-        if labels { Target::labels(&target, ignored) } else { Target::Dense(target) };
+    let target = if labels { Target::labels(&target, ignored) } else { Target::Dense(target) };
     Case::of(loss, layout, prediction, target, carried)
 }
 
@@ -83,17 +84,23 @@ fn differences(
                 nothing(target.view())
             };
             if empty {
-                return refuse("no pixel. SMP returns an empty tensor in the place of Lovász-Softmax");
+                return refuse(
+                    "no pixel. SMP returns an empty tensor in the place of Lovász-Softmax",
+                );
             }
         }
         "FocalLoss" if flag("normalized") && nothing(target.view()) => {
-            return refuse("no pixel. SMP divides by 1e-6 where the focal factors sum to 0, here that is an error");
+            return refuse(
+                "no pixel. SMP divides by 1e-6 where the focal factors sum to 0, here that is an error",
+            );
         }
         "TverskyLoss" if row.argument("gamma").and_then(Value::as_f64).is_some_and(|g| g < 1.0) => {
             let absent = |&t: &f64| t == 0.0 || ignored(t);
             // Of one class a softmax is the target itself.
             if (labels && classes == 1) || (!labels && target.iter().all(absent)) {
-                return refuse("a power below 1 of a loss of 0 has an infinite slope, of which torch makes NaN");
+                return refuse(
+                    "a power below 1 of a loss of 0 has an infinite slope, of which torch makes NaN",
+                );
             }
         }
         _ => {}

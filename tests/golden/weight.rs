@@ -1,6 +1,6 @@
 //! The weights of frameworks, which broadcast by position, as weights of named axes.
 
-use lossfold::{Axes, Axis, Layout, Loss, Weight};
+use lossfold::{Axes, Axis, Layout};
 use ndarray::{Array1, ArrayD, IxDyn};
 
 /// The weights that come with a batch.
@@ -13,8 +13,8 @@ pub struct Carried {
 
 /// A weight by the axes along which it varies.
 pub enum Named {
-    Number(f64),
-    Class(Vec<f64>),
+    Number,
+    Class,
     Image(Vec<f64>),
     Map(Axes, ArrayD<f64>),
 }
@@ -33,9 +33,9 @@ pub fn named(weight: &ArrayD<f64>, shape: &[usize], layout: Layout) -> Result<Na
     let map = along(full, layout, varies);
     let list = |map: &ArrayD<f64>| map.iter().copied().collect();
     Ok(if varies.is_empty() {
-        Named::Number(map.sum())
+        Named::Number
     } else if varies == Axis::Class.into() {
-        Named::Class(list(&map))
+        Named::Class
     } else if varies == Axis::Image.into() {
         Named::Image(list(&map))
     } else {
@@ -73,23 +73,7 @@ impl Carried {
                 self.map = once(self.map.as_ref(), (axes, map))?;
                 Ok("map")
             }
-            Named::Number(_) | Named::Class(_) => Err("numbers that an argument can say".into()),
-        }
-    }
-
-    /// The loss, its value scaled by the weight, which the batch carries where a list cannot say it.
-    pub fn scale(&mut self, loss: Loss, weight: Named) -> Result<Loss, String> {
-        match weight {
-            Named::Number(weight) => Ok(weight * loss),
-            Named::Class(weights) => Ok(loss.scale(Weight::class(weights))),
-            Named::Image(weights) => {
-                self.image = once(self.image.as_ref(), weights.into())?;
-                Ok(loss.scale(Weight::Image))
-            }
-            Named::Map(axes, map) => {
-                self.map = once(self.map.as_ref(), (axes, map))?;
-                Ok(loss.scale(Weight::Map))
-            }
+            Named::Number | Named::Class => Err("numbers that an argument can say".into()),
         }
     }
 }

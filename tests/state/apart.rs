@@ -40,7 +40,7 @@ fn each_weight(chain: &mut Chain, change: fn(&mut Weight)) {
     let mut of_link = |link: &mut Link| match link {
         Link::Scale(weight) | Link::Weigh(weight) => change(weight),
         Link::Step(step) => step.by.iter_mut().flatten().for_each(change),
-        Link::Map(_) | Link::Select(_) => {}
+        Link::Map(_) | Link::Select(_) | Link::Without(_) => {}
     };
     if let Head::Overlap(region) = &mut chain.head {
         region.before.iter_mut().for_each(&mut of_link);

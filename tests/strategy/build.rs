@@ -3,7 +3,8 @@
 use lossfold::{
     Absent as AbsentRule, Activation, Aggregate, Axes, Axis, Batch, Bce, Empty, Float, Focal,
     IntoTarget, Labels, Layout, Loss, Over, Ratio as RatioStep, Reduction, SoftOverlap,
-    Step as ReductionStep, Truth as TruthRule, Weight, absolute, bce, overlap, squared,
+    Step as ReductionStep, Truth as TruthRule, Weight, absolute, bce, kl, overlap, predicted,
+    squared,
 };
 use ndarray::{Array, Array1, Array3, ArrayD, Dimension, Ix3, IxDyn};
 
@@ -23,6 +24,7 @@ fn activation(squash: Squash) -> Activation {
     match squash {
         Squash::Identity => Activation::Identity,
         Squash::Probability => Activation::Probability,
+        Squash::LogProbability => Activation::LogProbability,
         Squash::Sigmoid => Activation::Sigmoid,
         Squash::Softmax => Activation::Softmax,
     }
@@ -89,6 +91,9 @@ impl Ratio {
                 Absent::Zero => AbsentRule::Zero,
             })
             .empty(empty(self.policy));
+        if let Some(floor) = self.true_positive_floor {
+            step = step.true_positive_floor(floor);
+        }
         if let Some(floor) = self.score_floor {
             step = step.score_floor(floor);
         }
@@ -121,8 +126,10 @@ impl Case {
         let start = match &self.start {
             Start::Element(Source::Bce(squash)) => bce(activation(*squash)),
             Start::Element(Source::Focal(squash, focus)) => bce(focus.on(activation(*squash))),
+            Start::Element(Source::Kl(squash)) => kl(activation(*squash)),
             Start::Element(Source::Squared(squash)) => squared(activation(*squash)),
             Start::Element(Source::Absolute(squash)) => absolute(activation(*squash)),
+            Start::Element(Source::Predicted(squash)) => predicted(activation(*squash)),
             Start::Overlap(squash, before, ratio) => {
                 let terms = before.iter().fold(overlap(activation(*squash)), |terms, named| {
                     terms.weigh(named.weight(classes))

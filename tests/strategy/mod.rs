@@ -64,6 +64,7 @@ pub fn without(one: Set, other: Set) -> Set {
 pub enum Squash {
     Identity,
     Probability,
+    LogProbability,
     Sigmoid,
     Softmax,
 }
@@ -91,8 +92,10 @@ pub struct Focus {
 pub enum Source {
     Bce(Squash),
     Focal(Squash, Focus),
+    Kl(Squash),
     Squared(Squash),
     Absolute(Squash),
+    Predicted(Squash),
 }
 
 /// A weight, by name; a list has a number for each of the most classes.
@@ -161,6 +164,7 @@ pub struct Ratio {
     pub smooth_numerator: f64,
     pub smooth_denominator: f64,
     pub floor: f64,
+    pub true_positive_floor: Option<f64>,
     pub score_floor: Option<f64>,
     /// p^2 and t^2 stand in the denominator.
     pub squared: bool,
@@ -234,8 +238,10 @@ impl Case {
             Start::Element(
                 Source::Bce(squash)
                 | Source::Focal(squash, _)
+                | Source::Kl(squash)
                 | Source::Squared(squash)
-                | Source::Absolute(squash),
+                | Source::Absolute(squash)
+                | Source::Predicted(squash),
             )
             | Start::Overlap(squash, ..) => squash,
         }

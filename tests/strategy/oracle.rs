@@ -217,6 +217,7 @@ impl Run<'_> {
         let x = self.case.prediction[place(at)];
         match self.case.squash() {
             Squash::Identity | Squash::Probability => (x, 1.0 - x),
+            Squash::LogProbability => (x.exp(), -x.exp_m1()),
             Squash::Sigmoid => (1.0 / (1.0 + (-x).exp()), 1.0 / (1.0 + x.exp())),
             Squash::Softmax => {
                 let (mut all, mut others) = (0.0, 0.0);
@@ -259,13 +260,16 @@ impl Run<'_> {
                     let x = self.case.prediction[place(at)];
                     self.focal(focus, (x, p, q), t)
                 }
+                Source::Kl(_) if t == 0.0 => 0.0,
+                Source::Kl(_) => t * (t / p).ln(),
                 Source::Squared(_) => (p - t) * (p - t),
                 Source::Absolute(_) => {
                     self.choices.push(side(p - t));
                     (p - t).abs()
                 }
+                Source::Predicted(_) => p,
             };
-            grid.set(at, Cell { value, slack: 64.0 * EPS * (1.0 + value), refused: false });
+            grid.set(at, Cell { value, slack: 64.0 * EPS * (1.0 + value.abs()), refused: false });
         });
         Field { grid, weights, rough: 0.0 }
     }
@@ -567,13 +571,17 @@ impl Run<'_> {
         Scored { cell: Cell { value, slack, refused: false }, divisor, rough: 0.0 }
     }
 
-    /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor), the floor if there is one.
+    /// 1 - max(N / D, score floor), with D = max(k TP + a FP + b FN + sd, floor), the floor if there is one, and
+    /// TP kept above its own, if that is there.
     fn score(&mut self, ratio: &Ratio, sums: &Sums) -> Scored {
         let k = if ratio.formula == Formula::Dice { 2.0 } else { 1.0 };
         let [a, b] = if ratio.formula == Formula::Tversky { ratio.wrong } else { [1.0, 1.0] };
-        let numerator = k * sums.overlap + ratio.smooth_numerator;
+        let least = ratio.true_positive_floor.unwrap_or(f64::NEG_INFINITY);
+        self.choices.push(side(sums.overlap - least));
+        let overlap = sums.overlap.max(least);
+        let numerator = k * overlap + ratio.smooth_numerator;
         let wrong = a * (sums.predicted - sums.overlap) + b * (sums.true_power - sums.overlap);
-        let open = k * sums.overlap + wrong + ratio.smooth_denominator;
+        let open = k * overlap + wrong + ratio.smooth_denominator;
         let brink = (256.0 + sums.cells) * EPS * sums.mass;
         let (above, below) = (k * brink, (k + 2.0 * a + 2.0 * b) * brink);
         self.choices.push(side(open - ratio.floor));

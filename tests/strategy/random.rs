@@ -102,11 +102,17 @@ fn source() -> impl Strategy<Value = Start> {
         Source::Bce(Squash::Sigmoid),
         Source::Bce(Squash::Probability),
         Source::Bce(Squash::Softmax),
+        Source::Bce(Squash::LogProbability),
+        Source::Kl(Squash::LogProbability),
+        Source::Kl(Squash::Softmax),
         Source::Squared(Squash::Identity),
         Source::Squared(Squash::Sigmoid),
         Source::Squared(Squash::Softmax),
         Source::Absolute(Squash::Identity),
         Source::Absolute(Squash::Probability),
+        Source::Absolute(Squash::LogProbability),
+        Source::Predicted(Squash::Identity),
+        Source::Predicted(Squash::Softmax),
     ]);
     prop_oneof![3 => others, 1 => focus()].prop_map(Start::Element)
 }
@@ -115,26 +121,30 @@ fn ratio() -> impl Strategy<Value = Ratio> {
     let smooth = || select(vec![0.0, 0.0, 0.5, 1.0]);
     let slots =
         (smooth(), smooth(), select(vec![0.0, 0.0, 0.5]), option::weighted(0.2, Just(0.25)));
+    let least = option::weighted(0.2, select(vec![0.25, 1.5]));
     let shape = (prop::bool::weighted(0.3), prop::bool::weighted(0.3));
     let wrong = [0.25, 0.5, 1.0];
     let wrong = (select(wrong.to_vec()), select(wrong.to_vec()));
     let absent = select(vec![Absent::Keep, Absent::Keep, Absent::Skip, Absent::Zero]);
     let formula = select(vec![Formula::Dice, Formula::Jaccard, Formula::Tversky]);
     let rules = (absent, policy(), prop::bool::weighted(0.3));
-    (formula, set(), slots, shape, wrong, rules).prop_map(
-        |(formula, over, slots, (squared, distance), wrong, (absent, policy, carry))| Ratio {
-            formula,
-            over: if some(over) { over } else { [true; 3] },
-            smooth_numerator: slots.0,
-            smooth_denominator: slots.1,
-            floor: slots.2,
-            score_floor: slots.3,
-            squared,
-            distance,
-            wrong: [wrong.0, wrong.1],
-            absent,
-            policy: if carry && policy != Policy::Error { Policy::Skip } else { policy },
-            carry,
+    (formula, set(), (slots, least), shape, wrong, rules).prop_map(
+        |(formula, over, (slots, least), (squared, distance), wrong, (absent, policy, carry))| {
+            Ratio {
+                formula,
+                over: if some(over) { over } else { [true; 3] },
+                smooth_numerator: slots.0,
+                smooth_denominator: slots.1,
+                floor: slots.2,
+                true_positive_floor: least,
+                score_floor: slots.3,
+                squared,
+                distance,
+                wrong: [wrong.0, wrong.1],
+                absent,
+                policy: if carry && policy != Policy::Error { Policy::Skip } else { policy },
+                carry,
+            }
         },
     )
 }
@@ -147,6 +157,7 @@ fn lovasz(ratio: &Ratio) -> Ratio {
         smooth_numerator: 0.0,
         smooth_denominator: 0.0,
         floor: 0.0,
+        true_positive_floor: None,
         score_floor: None,
         squared: false,
         distance: false,
@@ -158,7 +169,7 @@ fn lovasz(ratio: &Ratio) -> Ratio {
 }
 
 fn start() -> impl Strategy<Value = Start> {
-    let squashes = [Squash::Probability, Squash::Sigmoid, Squash::Softmax];
+    let squashes = [Squash::Probability, Squash::LogProbability, Squash::Sigmoid, Squash::Softmax];
     let before = || vec(named(), 0..=2);
     let overlap = (select(squashes.to_vec()), before(), ratio())
         .prop_map(|(squash, before, ratio)| Start::Overlap(squash, before, ratio));
@@ -234,6 +245,7 @@ fn settled((extents, units, target, carried, start, items, last): Drawn) -> Case
     };
     let range = |unit: f64| match case.squash() {
         Squash::Probability => (1.0 + 62.0 * unit) / 64.0,
+        Squash::LogProbability => -0.125 - 6.0 * unit,
         _ => 16.0 * unit - 8.0,
     };
     case.prediction = units.into_iter().map(range).collect();

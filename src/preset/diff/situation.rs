@@ -199,9 +199,9 @@ fn seen(activation: Activation, x: f64, classes: usize) -> f64 {
     let p = if classes == 1 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() };
     match activation {
         Activation::Probability | Activation::Normalize => p,
-        Activation::Softmax => x,
+        Activation::LogProbability => p.ln(),
         Activation::Sigmoid if classes > 1 => x - (-p).ln_1p().max(-40.0),
-        Activation::Sigmoid | Activation::Identity => x,
+        Activation::Sigmoid | Activation::Softmax | Activation::Identity => x,
     }
 }
 
@@ -233,10 +233,10 @@ fn sources(loss: &Loss, lengths: &mut Vec<usize>, least: &mut usize) {
         Node::Element(crate::element::Element::Bce(bce)) => {
             lengths.extend(bce.positive.as_ref().map(Vec::len).filter(|&length| length > 1));
         }
-        Node::Select(_, classes) => needs(classes),
+        Node::Select(_, classes) => needs(classes.named()),
         Node::Region { overlap, .. } => overlap.steps.iter().for_each(|step| {
             if let Before::Select(classes) = step {
-                needs(classes);
+                needs(classes.named());
             }
         }),
         _ => {}

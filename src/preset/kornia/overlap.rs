@@ -82,7 +82,6 @@ declare! {
 }
 
 impl TverskyLoss {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let ratio = Ratio::over(Pixel)
             .false_positive(self.alpha)

@@ -118,7 +118,9 @@ impl Seen {
 /// Σ λ loss. What has λ = 0 is left out, unless both have or every value is kept, of which it may decide how many
 /// there are.
 fn combined(terms: [(&str, f64, Loss); 2], reduction: Reduce) -> Result<Loss> {
-    if let Some((name, lambda, _)) = terms.iter().find(|(_, lambda, _)| !(*lambda >= 0.0)) {
+    if let Some((name, lambda, _)) =
+        terms.iter().find(|(_, lambda, _)| lambda.is_nan() || *lambda < 0.0)
+    {
         return refuse(format!("{name}: is {lambda}, expected at least 0"));
     }
     let [(_, first, one), (_, second, other)] = terms;

@@ -32,6 +32,15 @@ impl Seen {
         let source = overlap(self.activation(sigmoid, softmax)?);
         Ok(if self.dropped > 0 { source.without([0]) } else { source })
     }
+
+    /// Whether one class is kept. How many there are, the list tells where nothing else does.
+    fn is_single(self, weight: &Tensor) -> bool {
+        let listed = match weight {
+            Tensor::Numbers { shape, .. } => shape.first().copied(),
+            _ => None,
+        };
+        self.kept.or(listed.filter(|_| self.dropped > 0)) == Some(1)
+    }
 }
 
 declare! {
@@ -97,7 +106,7 @@ impl DiceLoss {
             source.dice(self.powered(ratio(axes, (numerator, denominator), soft_label)))
         };
         let loss = match &self.weight {
-            Some(weight) if !self.is_single(seen, weight) => seen.scaled(loss, "weight", weight)?,
+            Some(weight) if !seen.is_single(weight) => seen.scaled(loss, "weight", weight)?,
             _ => loss,
         };
         Ok(reduced(loss, self.reduction))
@@ -105,15 +114,6 @@ impl DiceLoss {
 
     fn powered(&self, ratio: Ratio) -> Ratio {
         if self.squared_pred { ratio.exponent(2.0) } else { ratio }
-    }
-
-    /// Whether one class is kept. How many there are, the list tells where nothing else does.
-    fn is_single(&self, seen: Seen, weight: &Tensor) -> bool {
-        let listed = match weight {
-            Tensor::Numbers { shape, .. } => shape.first().copied(),
-            _ => None,
-        };
-        seen.kept.or(listed.filter(|_| seen.dropped > 0)) == Some(1)
     }
 }
 

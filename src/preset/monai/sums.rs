@@ -13,7 +13,7 @@ declare! {
     /// `monai.losses.DiceCELoss`: `lambda_dice` times Dice plus `lambda_ce` times torch's cross-entropy of all classes.
     ///
     /// The two divide by different things: the mean of Dice by images times classes, that of the
-    /// cross-entropy of labels by Σ w[t]. A dense target has the cross-entropy of a softmax even with `sigmoid`. With one
+    /// cross-entropy of labels by `Σ w[t]`. A dense target has the cross-entropy of a softmax even with `sigmoid`. With one
     /// class it is `BCEWithLogitsLoss`, the weight its `pos_weight`. `weight` has a number for every
     /// class, also without the background, of which Dice leaves the first.
     DiceCELoss: "monai==1.6.1"

@@ -41,7 +41,9 @@ pub fn level_weights(levels: usize) -> Vec<f64> {
     let halved = std::iter::successors(Some(1.0), |weight| Some(weight / 2.0));
     let mut weights: Vec<f64> = halved.take(last).collect();
     let total: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= total);
+    for weight in &mut weights {
+        *weight /= total;
+    }
     weights.resize(levels, 0.0);
     weights
 }

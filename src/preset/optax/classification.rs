@@ -26,7 +26,6 @@ declare! {
 }
 
 impl SigmoidBinaryCrossEntropy {
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(bce(Activation::Sigmoid))
     }
@@ -106,7 +105,6 @@ declare! {
 }
 
 impl SigmoidFocalLoss {
-    #[expect(clippy::unnecessary_wraps, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         let options = Bce::new(Activation::Sigmoid);
         let options =

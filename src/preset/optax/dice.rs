@@ -100,7 +100,9 @@ impl DiceLoss {
                 );
             }
             if !over.contains(Pixel) {
-                return refuse("axis: without the class axis the last one is a part of the pixel axes");
+                return refuse(
+                    "axis: without the class axis the last one is a part of the pixel axes",
+                );
             }
             Image
         } else {

@@ -37,7 +37,6 @@ declare! {
 }
 
 impl SquaredError {
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(squared(Activation::Identity))
     }
@@ -50,7 +49,6 @@ declare! {
 }
 
 impl L2Loss {
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "presets may refuse their arguments")]
     fn order(&self, _: &Given) -> Result<Loss> {
         Ok(0.5 * squared(Activation::Identity))
     }

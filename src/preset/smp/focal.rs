@@ -88,9 +88,9 @@ impl FocalLoss {
             return Ok(loss);
         }
         Ok(match &self.class_weights {
-            Some(weights) => loss
-                .weigh(Weight::Class(weights.clone()))
-                .reduce(mean(Class).empty(Empty::Nan)),
+            Some(weights) => {
+                loss.weigh(Weight::Class(weights.clone())).reduce(mean(Class).empty(Empty::Nan))
+            }
             None => loss.reduce(mean(Class)),
         })
     }
@@ -171,7 +171,10 @@ impl FocalLoss {
                  a logit, whose sigmoid is p / (1 + p)",
             );
         }
-        if class_weights.is_some() && kept && !(ignore_index.is_some() && *reduction == FocalReduce::BatchwiseMean) {
+        if class_weights.is_some()
+            && kept
+            && !(ignore_index.is_some() && *reduction == FocalReduce::BatchwiseMean)
+        {
             return refuse(
                 "class_weights with values that are kept: they are broadcast to the last axis of the \
                  image",

@@ -74,7 +74,9 @@ declare! {
 impl SoftCrossEntropyLoss {
     fn order(&self, given: &Given) -> Result<Loss> {
         let Some(amount) = self.smooth_factor else {
-            return refuse("smooth_factor: expected a number, found None, of which SMP makes a TypeError");
+            return refuse(
+                "smooth_factor: expected a number, found None, of which SMP makes a TypeError",
+            );
         };
         given.expect_class_axis("dim", self.dim)?;
         let options = Bce::new(Activation::Softmax);

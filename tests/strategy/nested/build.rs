@@ -2,7 +2,7 @@
 
 use lossfold::{
     Batch, Bce, ElementFormula, Float, Focal, Labels, Loss, RatioFormula, Sums, Weight, absolute,
-    bce, cross_entropy, element, overlap, squared,
+    bce, cross_entropy, element, kl, overlap, predicted, squared,
 };
 use ndarray::{Array, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1, IxDyn, Slice};
 
@@ -52,8 +52,10 @@ impl Source {
         let Element::Bce { logs, positive, smoothing, focal, alpha, negative } = &self.formula
         else {
             return match self.formula {
+                Element::Kl => kl(self.activation),
                 Element::Squared => squared(self.activation),
                 Element::Absolute => absolute(self.activation),
+                Element::Predicted => predicted(self.activation),
                 _ => element("huber", self.activation, Huber),
             };
         };
@@ -87,6 +89,7 @@ impl Region {
         let terms = self.before.iter().fold(overlap(self.activation), |terms, link| match link {
             Link::Weigh(weight) => terms.weigh(weight.clone()),
             Link::Select(classes) => terms.select(classes.iter().copied()),
+            Link::Without(classes) => terms.without(classes.iter().copied()),
             _ => terms,
         });
         let ratio = self.ratio.clone();
@@ -122,6 +125,7 @@ impl Chain {
             Link::Weigh(weight) => loss.weigh(weight.clone()),
             Link::Map(map) => loss.map(*map),
             Link::Select(classes) => loss.select(classes.iter().copied()),
+            Link::Without(classes) => loss.without(classes.iter().copied()),
         })
     }
 }

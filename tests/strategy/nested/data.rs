@@ -10,7 +10,7 @@ use proptest::sample::select;
 use super::draw::{MOST_CLASSES, axes, chain, empty, number, step};
 use super::fit::fit;
 use super::frame::Frame;
-use super::{Case, Chain, Container, Integer, Lies, Target, extents, shape_per};
+use super::{Case, Chain, Container, Head, Integer, Lies, Target, extents, shape_per};
 
 /// The most cells of a case: 4 classes, 4 images, 9 pixels.
 const CELLS: usize = 144;
@@ -125,6 +125,9 @@ fn place(activations: &[(Activation, bool)], spread: Spread, unit: f64) -> f64 {
     let has = |wanted| activations.iter().any(|&(activation, _)| activation == wanted);
     let grid = |steps: f64| (unit * (steps + 1.0)).floor();
     match spread {
+        Spread::Fine if has(Activation::LogProbability) => -0.02 - 4.0 * unit,
+        Spread::Grid if has(Activation::LogProbability) => -(1.0 + grid(6.0)) / 4.0,
+        Spread::Ends if has(Activation::LogProbability) => -12.5 * grid(4.0),
         Spread::Fine if has(Activation::Probability) => (1.0 + 62.0 * unit) / 64.0,
         Spread::Grid if has(Activation::Probability) => (1.0 + grid(6.0)) / 8.0,
         Spread::Ends if has(Activation::Probability) => grid(4.0) / 4.0,
@@ -135,6 +138,27 @@ fn place(activations: &[(Activation, bool)], spread: Spread, unit: f64) -> f64 {
         Spread::Grid => grid(8.0) - 4.0,
         Spread::Ends => 25.0 * grid(4.0) - 50.0,
     }
+}
+
+/// One domain for all sources: no number is a probability and the logarithm of one, but 0. The first of
+/// the sources decides.
+fn of_one_domain(mut chain: Chain) -> Chain {
+    let logarithms = matches!(chain.activations()[..], [(Activation::LogProbability, _), ..]);
+    let settle = |activation: &mut Activation| {
+        *activation = match *activation {
+            Activation::Probability | Activation::Normalize if logarithms => {
+                Activation::LogProbability
+            }
+            Activation::LogProbability if !logarithms => Activation::Probability,
+            activation => activation,
+        };
+    };
+    chain.each(&mut |chain| match &mut chain.head {
+        Head::Element(source) => settle(&mut source.activation),
+        Head::Overlap(region) => settle(&mut region.activation),
+        _ => {}
+    });
+    chain
 }
 
 /// What the element type holds of a number.
@@ -260,7 +284,7 @@ pub fn case() -> impl Strategy<Value = Case> {
                 // An axis that the layout lacks may remain.
                 let wanted =
                     if whole { Axes::ALL } else { layout.axes().iter().copied().collect() };
-                let chain = fit(chain, last, wanted, frame);
+                let chain = fit(of_one_domain(chain), last, wanted, frame);
                 let activations = chain.activations();
                 let float = if single { Container::F32 } else { Container::F64 };
                 let predicted =

@@ -55,6 +55,8 @@ fn weight() -> impl Strategy<Value = Weight> {
     ]);
     let volume = (select(vec![-2.0, -1.0, 1.0]), counted(), absent)
         .prop_map(|(power, over, absent)| Weight::volume(power).over(over).absent(absent));
+    let bounded = (select(vec![-2.0, -1.0, -0.5]), counted(), select(vec![1e-2, 0.5]))
+        .prop_map(|(power, over, epsilon)| Weight::volume(power).over(over).epsilon(epsilon));
     prop_oneof![
         2 => per_class().prop_map(Weight::Class),
         2 => per_class().prop_map(Weight::Target),
@@ -65,6 +67,7 @@ fn weight() -> impl Strategy<Value = Weight> {
         1 => Just(Weight::Negatives),
         1 => counted().prop_map(|over| Weight::presence().over(over)),
         1 => volume,
+        1 => bounded,
         1 => counted().prop_map(|over| Weight::balance().over(over)),
     ]
 }
@@ -115,6 +118,7 @@ fn link() -> impl Strategy<Value = Link> {
         2 => weight().prop_map(Link::Scale),
         1 => map.prop_map(Link::Map),
         1 => classes().prop_map(Link::Select),
+        1 => classes().prop_map(Link::Without),
     ]
 }
 
@@ -169,14 +173,16 @@ fn activation() -> impl Strategy<Value = Activation> {
 fn source() -> impl Strategy<Value = Head> {
     let formula = prop_oneof![
         4 => bce(),
+        1 => Just(Element::Kl),
         2 => Just(Element::Squared),
         2 => Just(Element::Absolute),
+        1 => Just(Element::Predicted),
         1 => Just(Element::Own),
     ];
     (formula, activation()).prop_map(|(mut formula, activation)| {
         let identity = activation == Activation::Identity;
         let activation = match formula {
-            Element::Bce { .. } if identity => Activation::Sigmoid,
+            Element::Bce { .. } | Element::Kl if identity => Activation::Sigmoid,
             _ => activation,
         };
         if let Element::Bce { focal: Some(focus), .. } = &mut formula
@@ -191,7 +197,11 @@ fn source() -> impl Strategy<Value = Head> {
 
 fn overlap() -> impl Strategy<Value = Head> {
     let smooth = || select(vec![0.0, 0.0, 0.5, 1.0]);
-    let floors = (select(vec![0.0, 0.0, 0.0, 0.6]), option::weighted(0.2, Just(0.3)));
+    let floors = (
+        select(vec![0.0, 0.0, 0.0, 0.6]),
+        option::weighted(0.2, select(vec![0.3, 1.5])),
+        option::weighted(0.2, Just(0.3)),
+    );
     let exponent = select(vec![1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.5]);
     let wrong = || select(vec![0.0, 0.3, 1.0, 1.0]);
     let formula = prop_oneof![
@@ -208,13 +218,14 @@ fn overlap() -> impl Strategy<Value = Head> {
     let inside = prop_oneof![
         4 => weight().prop_map(Link::Weigh),
         1 => classes().prop_map(Link::Select),
+        1 => classes().prop_map(Link::Without),
     ];
     (activation(), vec(inside, 0..=2), formula, some_axes(), slots, (wrong(), wrong()), rules)
         .prop_map(|(activation, before, formula, over, slots, wrong, (absent, empty, carry))| {
             if matches!(formula, Formula::Lovasz | Formula::LovaszHinge) {
                 return lovasz(formula, activation, before, over, (absent, empty));
             }
-            let (numerator, denominator, (floor, score_floor), exponent, distance) = slots;
+            let (numerator, denominator, (floor, least, score_floor), exponent, distance) = slots;
             // A broken power of a number below 0 is no number.
             let any_sign = activation == Activation::Identity && exponent == 1.5;
             let exponent = if any_sign { 2.0 } else { exponent };
@@ -228,6 +239,9 @@ fn overlap() -> impl Strategy<Value = Head> {
             if !own {
                 ratio = ratio.smooth_numerator(numerator).smooth_denominator(denominator);
                 ratio = ratio.floor(floor).false_positive(wrong.0).false_negative(wrong.1);
+                if let Some(least) = least {
+                    ratio = ratio.true_positive_floor(least);
+                }
                 if let Some(floor) = score_floor {
                     ratio = ratio.score_floor(floor);
                 }

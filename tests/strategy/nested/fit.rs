@@ -1,7 +1,7 @@
 //! Makes a drawn expression one that can be carried out, by repair: a step goes over axes that are
 //! there, an option stands where it belongs, the terms of a sum carry the same weights.
 
-use lossfold::{Aggregate, Axes, Axis, Empty, Map, Over, Step, Weight};
+use lossfold::{Activation, Aggregate, Axes, Axis, Empty, Map, Over, Step, Weight};
 
 use super::frame::Frame;
 use super::{Chain, Element, Head, Link, Logs, Region, Repair};
@@ -76,6 +76,15 @@ impl Fitting {
                     }
                     // ln(p + eps) may be above 0.
                     outline.least = !matches!(logs, Logs::Epsilon(_) | Logs::Both(..));
+                }
+                match source.formula {
+                    // Below 0 where p is above t.
+                    Element::Kl => outline.least = false,
+                    Element::Predicted => {
+                        outline.least = source.activation != Activation::Identity;
+                        outline.most = outline.least;
+                    }
+                    _ => {}
                 }
                 (Head::Element(source), outline)
             }
@@ -172,6 +181,15 @@ impl Fitting {
                 }
                 outline.classes.retain(|class| list.contains(class));
                 Link::Select(list)
+            }
+            Link::Without(mut list) => {
+                list.retain(|class| outline.classes.contains(class));
+                let stays = |class: &usize| !list.contains(class);
+                if list.is_empty() || !outline.classes.iter().any(stays) {
+                    return;
+                }
+                outline.classes.retain(stays);
+                Link::Without(list)
             }
         };
         links.push(fitted);

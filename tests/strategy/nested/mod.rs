@@ -75,8 +75,10 @@ pub enum Element {
         /// Whether the term of 1 - p is there.
         negative: bool,
     },
+    Kl,
     Squared,
     Absolute,
+    Predicted,
     Own,
 }
 
@@ -128,6 +130,7 @@ pub enum Link {
     Weigh(Weight),
     Map(Map),
     Select(Vec<usize>),
+    Without(Vec<usize>),
 }
 
 /// The element type of a dense array.
@@ -273,7 +276,7 @@ impl Chain {
         let mut of_link = |link: &Link| match link {
             Link::Scale(weight) | Link::Weigh(weight) => found.push(weight.clone()),
             Link::Step(step) => found.extend(step.by.iter().flatten().cloned()),
-            Link::Map(_) | Link::Select(_) => {}
+            Link::Map(_) | Link::Select(_) | Link::Without(_) => {}
         };
         self.clone().each(&mut |chain| {
             if let Head::Overlap(region) = &chain.head {

@@ -70,7 +70,7 @@ impl Case {
                 true
             }
             Link::Map(_) => true,
-            Link::Select(_) => false,
+            Link::Select(_) | Link::Without(_) => false,
         };
         self.chain.each(&mut |chain: &mut Chain| {
             match &mut chain.head {
