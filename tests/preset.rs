@@ -74,6 +74,36 @@ fn errors_say_what_was_meant() {
 }
 
 #[test]
+fn what_mmseg_paddleseg_and_detectron2_refuse_has_a_reason() {
+    let refused = [
+        ("mmseg.CrossEntropyLoss(use_mask=True)", "masks of objects"),
+        (
+            "mmseg.CrossEntropyLoss(use_sigmoid=True, class_weight=[1, 2])",
+            "broadcast from the right",
+        ),
+        ("mmseg.CrossEntropyLoss(reduction='sum')(score, label, avg_factor=2)", "avg_factor"),
+        ("mmseg==0.30.0 mmseg.DiceLoss(reduction='sum')(pred, target, avg_factor=2)", "avg_factor"),
+        ("mmseg==0.30.0 mmseg.DiceLoss(ignore_index=0)", "the number of classes"),
+        ("mmseg==0.30.0 mmseg.BoundaryLoss()", "is known"),
+        ("mmseg.DiceLoss()(pred, target, weight=[1, 2])", "one number per image"),
+        ("mmseg.TverskyLoss(alpha=0.5)", "expected a sum of 1, found 0.5 + 0.7"),
+        ("mmseg.FocalLoss(use_sigmoid=False)", "use_sigmoid"),
+        ("mmseg.LovaszLoss()", "expected 'none'"),
+        ("mmseg.LovaszLoss(classes=[1, 1], per_image=True)", "twice"),
+        ("mmseg.LovaszLoss(classes='some', per_image=True)", "expected 'present', 'all' or a list"),
+        ("paddleseg.BCELoss(pos_weight=[1, 2])", "expected a number or 'dynamic'"),
+        ("paddleseg.BCELoss(weight='static')", "found 'static'"),
+        ("paddleseg.CrossEntropyLoss(weight=[1, 2], top_k_percent_pixels=0.5)", "no step"),
+        ("paddleseg.focal_loss.MultiClassFocalLoss()", "num_class"),
+        ("detectron2.projects.deeplab.DeepLabCE(top_k_percent_pixels=0)", "above 0 and at most 1"),
+    ];
+    for (call, why) in refused {
+        let error = preset::parse(call).unwrap_err().to_string();
+        assert!(error.contains(why), "{call}: {error}");
+    }
+}
+
+#[test]
 fn what_the_framework_sees_decides() -> lossfold::Result<()> {
     let call = "torch.nn.CrossEntropyLoss(weight=[1, 2, 5])";
     let labels = preset::parse_for(call, &Given::labels(Layout::NCHW))?;
