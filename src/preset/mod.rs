@@ -48,6 +48,8 @@ mod diff;
 mod entry;
 pub mod flux;
 mod ignore;
+pub mod kaggle;
+pub mod keras;
 pub mod kornia;
 pub mod monai;
 pub mod nnunet;
@@ -55,6 +57,7 @@ pub mod optax;
 pub mod paper;
 mod signature;
 pub mod smp;
+pub mod tf_keras;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};
