@@ -4,7 +4,10 @@ use std::fmt;
 
 use super::call::Call;
 use super::signature::{Arguments, Signature, near};
-use super::{Given, burn, candle, flux, kornia, monai, nnunet, optax, paper, smp, torch};
+use super::{
+    Given, burn, candle, flux, kaggle, keras, kornia, monai, nnunet, optax, paper, smp, tf_keras,
+    torch,
+};
 use crate::error::Result;
 use crate::loss::Loss;
 
@@ -31,12 +34,15 @@ pub fn list() -> impl Iterator<Item = &'static Entry> {
         burn::ALL,
         candle::ALL,
         flux::ALL,
+        kaggle::ALL,
+        keras::ALL,
         kornia::ALL,
         monai::ALL,
         nnunet::ALL,
         optax::ALL,
         paper::ALL,
         smp::ALL,
+        tf_keras::ALL,
     ]
     .into_iter()
     .flatten()

@@ -37,12 +37,8 @@ use crate::reduction::{Over, mean};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 
-pub(super) const ALL: &[&[Entry]] = &[
-    DiceCoef::ENTRIES,
-    DiceCoefLoss::ENTRIES,
-    BceDiceLoss::ENTRIES,
-    WeightedBceDiceLoss::ENTRIES,
-];
+pub(super) const ALL: &[&[Entry]] =
+    &[DiceCoef::ENTRIES, DiceCoefLoss::ENTRIES, BceDiceLoss::ENTRIES, WeightedBceDiceLoss::ENTRIES];
 
 /// 1 - (2 Σ t p + s) / (Σ t + Σ p + s), of everything.
 fn dice(smooth: f64) -> Loss {

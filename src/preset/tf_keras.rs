@@ -19,7 +19,9 @@ use super::Given;
 use super::argument::{Tensor, words};
 use super::declare::declare;
 use super::entry::Entry;
-use super::keras::{EPSILON, Places, Values, Weights, alpha, categorical, expect_last, focal, per_pixel};
+use super::keras::{
+    EPSILON, Places, Values, Weights, alpha, categorical, expect_last, focal, per_pixel,
+};
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
@@ -144,8 +146,7 @@ declare! {
 impl BinaryFocalCrossentropy {
     fn order(&self, given: &Given) -> Result<Loss> {
         let options = focal(binary(self.from_logits), self.gamma);
-        let options =
-            if self.apply_class_balancing { options.alpha(self.alpha) } else { options };
+        let options = if self.apply_class_balancing { options.alpha(self.alpha) } else { options };
         let values = Values::binary(options, self.label_smoothing, self.axis.as_ref(), given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         self.reduction.of(values, weights)

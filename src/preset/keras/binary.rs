@@ -112,8 +112,7 @@ impl BinaryFocalCrossentropy {
         let activation =
             if self.from_logits { Activation::Sigmoid } else { Activation::Probability };
         let options = focal(Bce::new(activation).clip(EPSILON), self.gamma);
-        let options =
-            if self.apply_class_balancing { options.alpha(self.alpha) } else { options };
+        let options = if self.apply_class_balancing { options.alpha(self.alpha) } else { options };
         let values = Values::binary(options, self.label_smoothing, self.axis.as_ref(), given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         values.reduced(self.reduction, weights)

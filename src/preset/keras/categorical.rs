@@ -137,8 +137,7 @@ declare! {
 impl CategoricalFocalCrossentropy {
     fn order(&self, given: &Given) -> Result<Loss> {
         let options = categorical(self.from_logits).clip(EPSILON);
-        let options =
-            smoothed(focal(options, self.gamma), self.label_smoothing, self.axis, given)?;
+        let options = smoothed(focal(options, self.gamma), self.label_smoothing, self.axis, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         alpha(cross_entropy(options), &self.alpha, self.axis, given)?
             .reduced(self.reduction, weights)
@@ -208,11 +207,8 @@ impl CategoricalGeneralizedCrossEntropy {
         }
         let of_label = predicted(Activation::Probability).scale(Weight::Positives);
         let values = per_pixel(of_label, -1, given)?;
-        let values = Values {
-            loss: 1.0 - values.loss.map(Map::Power(q)),
-            factor: 1.0 / q,
-            ..values
-        };
+        let values =
+            Values { loss: 1.0 - values.loss.map(Map::Power(q)), factor: 1.0 / q, ..values };
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         values.reduced(self.reduction, weights)
     }

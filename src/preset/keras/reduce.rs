@@ -69,7 +69,9 @@ impl Values {
             return Ok(times(factor * number.unwrap_or(1.0), loss));
         }
         if weight == Some(Weight::Image) && !left.is_empty() && !left.contains(Axis::Image) {
-            return refuse("sample_weight: the values have no image axis left that `image` could weigh");
+            return refuse(
+                "sample_weight: the values have no image axis left that `image` could weigh",
+            );
         }
         // Weights may widen a loss that is one number.
         let over = if left.is_empty() { Over::All } else { Over::Axes(left) };
