@@ -12,6 +12,9 @@ use crate::keras_weight::{Values, Weights};
 use crate::row::Row;
 use crate::weight::Carried;
 
+/// Where Keras clips.
+const EPSILON: f64 = 1e-7;
+
 /// The version.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Keras {
@@ -34,6 +37,8 @@ pub struct Called<'r> {
     pub target: ArrayD<f64>,
     pub sample_weight: Option<ArrayD<f64>>,
     pub mask: Option<ArrayD<f64>>,
+    /// Whether it is computed in f32.
+    pub single: bool,
 }
 
 /// The case of a row.
@@ -48,6 +53,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         target: row.target()?,
         sample_weight: weights.remove("sample_weight"),
         mask: weights.remove("mask"),
+        single: row.text("dtype").is_ok_and(|dtype| dtype == "float32"),
     };
     called.case()
 }
@@ -95,6 +101,9 @@ impl Called<'_> {
             _ => name_axes(rank, &taken)?,
         };
         self.check_domain(&prediction, &lower)?;
+        if let ([class], true) = (&taken[..], categorical) {
+            self.check_classes(&prediction, &target, *class)?;
+        }
 
         let left = || (0..rank).filter(|position| !taken.contains(position));
         let names: Vec<Axis> = left().map(|position| layout.axes()[position]).collect();
@@ -136,6 +145,10 @@ impl Called<'_> {
         if logits || name.starts_with("mean") {
             return Ok(());
         }
+        let clipped = |numbers: &ArrayD<f64>| numbers.iter().any(|&number| number < EPSILON);
+        if name.starts_with("kl") && (clipped(prediction) || clipped(&self.target)) {
+            return Err("difference: clipped target. Keras raises an absent class to 1e-7".into());
+        }
         let upper = if name.contains("categorical") { f64::INFINITY } else { 1.0 };
         if prediction.iter().any(|&p| p < 0.0 || p > upper) {
             return Err("difference: numbers that are no probabilities. Keras clips them or computes on; here they \
@@ -143,6 +156,63 @@ impl Called<'_> {
                 .into());
         }
         Ok(())
+    }
+
+    /// What Keras makes of clipped classes and of targets that do not add up to 1.
+    fn check_classes(
+        &self,
+        scores: &ArrayD<f64>,
+        target: &ArrayD<f64>,
+        class: usize,
+    ) -> Result<(), String> {
+        let axis = ndarray::Axis(class);
+        let logits = self.flag("from_logits");
+        let mut q = if logits { scores.mapv(f64::exp) } else { scores.clone() };
+        for mut lane in q.lanes_mut(axis) {
+            let total = lane.sum();
+            lane.mapv_inplace(|q| q / total);
+        }
+        if self.name.to_lowercase().contains("sparse") {
+            // Only TensorFlow clips first, and it knows no class axis but the last; f32 does not tell the two apart.
+            let first = self.keras == Keras::Two || class + 1 == scores.ndim();
+            if first
+                && !logits
+                && !self.single
+                && q.iter().any(|&q| !(EPSILON..=1.0 - EPSILON).contains(&q))
+            {
+                return Err("difference: clip before division. TensorFlow clips scores and then divides them by their \
+                            sum, against Keras's own order"
+                    .into());
+            }
+        } else if target.shape() == scores.shape() {
+            let smoothed =
+                self.argument("label_smoothing").and_then(Value::as_f64).unwrap_or(0.0) > 0.0;
+            let focal = self.name.to_lowercase().contains("focal");
+            if focal && q.iter().zip(target).any(|(&q, &t)| q < EPSILON && (t > 0.0 || smoothed)) {
+                return Err("difference: clipped factor. Keras clips the probability in the focal factor, too, where \
+                            its gradient vanishes with that of the logarithm"
+                    .into());
+            }
+            if logits && !focal && target.sum_axis(axis).iter().any(|sum| (sum - 1.0).abs() > 1e-6)
+            {
+                return Err("difference: gradient of another loss. TensorFlow takes softmax - target, which is no \
+                            derivative where a target does not add up to 1"
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of numbers as the tensor that Keras 3 makes of it, which is f32 unless all are whole.
+    fn rounded(&self, value: &Value) -> Value {
+        match value.as_array() {
+            Some(list) if self.keras == Keras::Three && list.iter().any(Value::is_f64) => {
+                #[expect(clippy::cast_possible_truncation, reason = "this is what Keras does")]
+                let single = |number: f64| f64::from(number as f32);
+                list.iter().map(|item| item.as_f64().map(single)).collect()
+            }
+            _ => value.clone(),
+        }
     }
 
     /// The call, as its user would write it.
@@ -159,7 +229,7 @@ impl Called<'_> {
             call = call.with("y_true", "t").with("y_pred", "p");
         }
         for (name, value) in &self.arguments {
-            call = call.with(name, crate::call::python(value));
+            call = call.with(name, crate::call::python(&self.rounded(value)));
         }
         let text = call.text(&path);
         let mut data = Call::default();

@@ -118,6 +118,7 @@ struct Epoch<'r> {
     sample_weight: Option<ArrayD<f64>>,
     batch: usize,
     sums: bool,
+    single: bool,
 }
 
 impl<'r> Epoch<'r> {
@@ -129,7 +130,7 @@ impl<'r> Epoch<'r> {
         match row.argument("act").and_then(Value::as_str) {
             None | Some("linear") => {}
             // Keras takes the logits of the layer that it finds behind the probabilities.
-            Some("sigmoid") if name == "BinaryCrossentropy" => {
+            Some("sigmoid") if name.starts_with("Binary") => {
                 arguments.push(("from_logits", Value::Bool(true)));
             }
             Some("sigmoid") => prediction.mapv_inplace(|x| 1.0 / (1.0 + (-x).exp())),
@@ -145,6 +146,7 @@ impl<'r> Epoch<'r> {
         Ok(Self {
             keras: Keras::of(row)?,
             name,
+            single: row.text("dtype").is_ok_and(|dtype| dtype == "float32"),
             sums: reduction.and_then(Value::as_str) == Some("sum"),
             arguments,
             prediction,
@@ -168,6 +170,7 @@ impl<'r> Epoch<'r> {
                 target: part(&self.target),
                 sample_weight: self.sample_weight.as_ref().map(part),
                 mask: None,
+                single: self.single,
             };
             called.case()
         };

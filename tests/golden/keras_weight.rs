@@ -81,7 +81,8 @@ impl Weights {
         });
         let repeated = passed.len() != weighted.iter().product::<usize>();
         let known = number.is_some() || matches!(weight, Some(Named::Image(_)));
-        let widened = shape.is_empty() && !weighted.is_empty() && number.is_some();
+        // One weight leaves a loss of one value as it is, or is divided by, depending on their ranks.
+        let widened = number.is_some() && shape.is_empty() != weighted.is_empty();
         if once && (widened || repeated && !known) {
             return Err("difference: weights counted once. mean_with_sample_weight divides by the sum of the \
                         weights before they are repeated along an axis, so its value depends on their shape"
@@ -104,7 +105,7 @@ fn leading(
         named.map(|(&extent, _)| extent).collect()
     };
     let stands = weights.len() <= prediction.len() && first().all(|((w, p), _)| *w == 1 || w == p);
-    if stands && extents(weights) == extents(prediction) {
+    if stands && prediction.len() > 1 && extents(weights) == extents(prediction) {
         let extents = extents(prediction);
         Ok((kept, extents))
     } else {

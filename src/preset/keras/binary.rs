@@ -11,6 +11,15 @@ use crate::preset::declare::declare;
 use crate::reduction::mean;
 use crate::weight::Weight;
 
+/// Logits, or probabilities, which are clipped.
+fn binary(from_logits: bool) -> Bce {
+    if from_logits {
+        Bce::new(Activation::Sigmoid)
+    } else {
+        Bce::new(Activation::Probability).clip(EPSILON)
+    }
+}
+
 /// The options with the target moved towards 1/2.
 fn smoothed(options: Bce, smoothing: f64) -> Bce {
     if smoothing == 0.0 { options } else { options.smoothing(Smoothing::Half(smoothing)) }
@@ -62,11 +71,7 @@ declare! {
 
 impl BinaryCrossentropy {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let options = if self.from_logits {
-            Bce::new(Activation::Sigmoid)
-        } else {
-            Bce::new(Activation::Probability).clip(EPSILON)
-        };
+        let options = binary(self.from_logits);
         let values = Values::binary(options, self.label_smoothing, self.axis.as_ref(), given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         values.reduced(self.reduction, weights)
@@ -77,7 +82,8 @@ declare! {
     /// `keras.losses.BinaryFocalCrossentropy`: (1 - p_t)^γ times the binary cross-entropy, the mean over `axis`, then
     /// the reduction; p_t = t p + (1 - t) (1 - p).
     ///
-    /// The cross-entropy is clipped, that of logits, too; the factor is not. With `apply_class_balancing` it is
+    /// The cross-entropy of probabilities is clipped; the factor is not. Keras takes the sigmoid of logits itself, and on
+    /// TensorFlow finds them again for the cross-entropy, as here; other backends clip it. With `apply_class_balancing` it is
     /// multiplied by α t + (1 - α) (1 - t), else `alpha` does nothing.
     BinaryFocalCrossentropy: "keras==3.15.1"
         "keras.losses.BinaryFocalCrossentropy"
@@ -109,9 +115,7 @@ declare! {
 
 impl BinaryFocalCrossentropy {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let activation =
-            if self.from_logits { Activation::Sigmoid } else { Activation::Probability };
-        let options = focal(Bce::new(activation).clip(EPSILON), self.gamma);
+        let options = focal(binary(self.from_logits), self.gamma);
         let options = if self.apply_class_balancing { options.alpha(self.alpha) } else { options };
         let values = Values::binary(options, self.label_smoothing, self.axis.as_ref(), given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());

@@ -1,7 +1,7 @@
 //! Cross-entropies over the classes.
 
-use super::{EPSILON, Reduction, Values, Weights, focal};
-use crate::axis::Axis::{Class, Image, Pixel};
+use super::{EPSILON, Places, Reduction, Values, Weights, focal};
+use crate::axis::Axis::Class;
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
@@ -24,7 +24,8 @@ pub(in crate::preset) fn categorical(from_logits: bool) -> Bce {
 /// The values per pixel of a source per class, of which `axis` is the class axis.
 pub(in crate::preset) fn per_pixel(source: Loss, axis: i64, given: &Given) -> Result<Values> {
     given.expect_class_axis("axis", axis)?;
-    Ok(Values::new(source.reduce(sum(Class)), [Pixel, Image].into()))
+    let (_, left) = Places::of(Some(&Places(vec![axis])), given.layout)?;
+    Ok(Values::new(source.reduce(sum(Class)), left))
 }
 
 /// Refuses an argument that Keras brings to the last axis, where the classes are on another.
@@ -60,6 +61,12 @@ pub(in crate::preset) fn alpha(
         }
         Broadcast::Class(weights) => {
             expect_last("alpha", axis, given)?;
+            if let Some(classes) = given.classes.filter(|&classes| classes != weights.len()) {
+                return refuse(format!(
+                    "alpha: expected a number, or one for each of {classes} classes, found {}",
+                    weights.len()
+                ));
+            }
             per_pixel(source.scale(Weight::Class(weights)), axis, given)
         }
         Broadcast::Weight(weight) => refuse(format!(
