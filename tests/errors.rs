@@ -527,6 +527,14 @@ fn parses<T: std::str::FromStr<Err = Error>>(
     table.iter().map(case).collect()
 }
 
+fn presets() -> Vec<Case> {
+    let of = |call: &str| lossfold::preset::parse(call).unwrap_err();
+    cases! {
+        Preset: of("nn.BCEWithLogitsLoss(pos_weight=[1, 2])") => "`nn.BCEWithLogitsLoss`: pos_weight: of shape [2] is broadcast from the right, so it varies per pixel of image class pixel pixel; let the batch carry it and write `map` (per class it would have its length on the class axis and 1 on those after it)";
+        Preset: of("torch.nn.KLDivLoss(log_target=True)") => "`torch.nn.KLDivLoss`: log_target: True, expected the target itself";
+    }
+}
+
 /// Every case of every table.
 fn all_cases() -> Vec<(Error, ErrorKind, String)> {
     let mut all = parses::<Loss>(LOSSES);
@@ -541,6 +549,7 @@ fn all_cases() -> Vec<(Error, ErrorKind, String)> {
         empties(),
         parts(),
         heads(),
+        presets(),
     ] {
         all.extend(
             table.into_iter().map(|(error, kind, message)| (error, kind, message.to_owned())),

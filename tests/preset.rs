@@ -78,8 +78,8 @@ fn what_the_framework_sees_decides() -> lossfold::Result<()> {
 
 #[test]
 fn a_diff_knows_the_laws() -> lossfold::Result<()> {
-    let of = |first: &str, second: &str| {
-        Ok::<_, lossfold::Error>(preset::diff(&first.parse()?, &second.parse()?)?)
+    let of = |first: &str, second: &str| -> lossfold::Result<_> {
+        preset::diff(&first.parse()?, &second.parse()?)
     };
     let means = of("bce(sigmoid) > mean(class) > mean(pixel, image)", "bce(sigmoid) > mean(all)")?;
     assert_eq!((means.agreement(), means.parts_at()), (&Agreement::Same, Some(1)));

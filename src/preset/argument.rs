@@ -284,7 +284,7 @@ pub(super) enum Broadcast {
 
 impl Broadcast {
     /// The loss, its value multiplied by the weight.
-    pub(super) fn scale(self, loss: crate::Loss) -> crate::Loss {
+    pub(super) fn scale(self, loss: crate::loss::Loss) -> crate::loss::Loss {
         match self {
             Self::Number(1.0) => loss,
             Self::Number(number) => number * loss,

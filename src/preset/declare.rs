@@ -21,11 +21,11 @@ macro_rules! declare {
         }
 
         impl $crate::preset::Preset for $name {
-            fn loss_for(&self, given: &$crate::preset::Given) -> $crate::Result<$crate::Loss> {
+            fn loss_for(&self, given: &$crate::preset::Given) -> $crate::error::Result<$crate::loss::Loss> {
                 self.order(given)
             }
 
-            fn loss(&self) -> $crate::Result<$crate::Loss> {
+            fn loss(&self) -> $crate::error::Result<$crate::loss::Loss> {
                 self.order(&$given)
             }
         }
@@ -48,7 +48,7 @@ macro_rules! declare {
             #[allow(unused_variables, reason = "there are losses without arguments")]
             pub(in $crate::preset) fn of(
                 arguments: &$crate::preset::signature::Arguments<'_, '_>,
-            ) -> $crate::Result<Self> {
+            ) -> $crate::error::Result<Self> {
                 Ok(Self {
                     $($field: arguments.read(
                         stringify!($field).trim_start_matches("r#"),

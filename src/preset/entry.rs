@@ -15,7 +15,8 @@ use crate::loss::Loss;
 ///
 /// ```
 /// let known: Vec<String> = lossfold::preset::list().map(|entry| entry.to_string()).collect();
-/// assert!(known.contains(&"torch==2.15.0 torch.nn.BCELoss(weight=None, size_average, reduce, reduction='mean')(input, target)".to_owned()));
+/// let dice = "Flux==0.16 Flux.Losses.dice_coeff_loss(y_hat, y, *, smooth=1)".to_owned();
+/// assert!(known.contains(&dice));
 /// ```
 pub struct Entry {
     pub(super) path: &'static str,

@@ -15,7 +15,7 @@
 //!
 //! let error = preset::parse("torch.nn.BCELoss(reducton='sum')").unwrap_err();
 //! assert_eq!(error.to_string(), "\
-//! text: `torch.nn.BCELoss` has no argument `reducton`; did you mean `reduction`?
+//! text: `torch.nn.BCELoss` has no argument `reducton`; did you mean `reduction` or `reduce`?
 //!   torch.nn.BCELoss(reducton='sum')
 //!                    ^");
 //! # Ok::<(), lossfold::Error>(())

@@ -4,7 +4,7 @@
 //! use lossfold::preset;
 //!
 //! let loss = preset::parse("paper.milletari_dice()")?;
-//! assert_eq!(loss.to_string(), "overlap(probability) > dice(pixel; exponent=2) > mean(class) > mean(image)");
+//! assert_eq!(loss.to_string(), "overlap(probability) > dice(pixel; exponent=2) > mean(class, image)");
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 

@@ -30,7 +30,7 @@ impl fmt::Display for Difference {
         }
         let mut tried = Table::new(2, &["", "on", "first", "second"]);
         for situation in &self.situations {
-            let value = |value: &crate::Result<f64>| match value {
+            let value = |value: &crate::error::Result<f64>| match value {
                 Ok(value) => short(*value),
                 Err(_) => "error".into(),
             };

@@ -178,7 +178,7 @@ impl Trial {
         let mut named = Vec::new();
         loss.weights_named(&mut named);
         let (pixels, images): (Axes, _) = (
-            [crate::Axis::Pixel, crate::Axis::Image].into(),
+            [crate::axis::Axis::Pixel, crate::axis::Axis::Image].into(),
             Array1::from_shape_fn(IMAGES, |image| 1.0 + image as f64),
         );
         let map = ndarray::Array2::from_shape_fn((IMAGES, PIXELS), |(image, pixel)| {
