@@ -38,7 +38,8 @@ macro_rules! declare {
                     usual: $given,
                     signature: $crate::preset::signature::Signature($signature),
                     read: |arguments, given| {
-                        let preset = Self { $($($fixed: $value,)+)? ..Self::of(arguments)? };
+                        let preset = Self::of(arguments)?;
+                        $(let preset = Self { $($fixed: $value,)+ ..preset };)?
                         preset.order(given).map_err(|error| arguments.refuse(error))
                     },
                     defaults: Self::defaults,

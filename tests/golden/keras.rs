@@ -81,6 +81,10 @@ impl Called<'_> {
     pub fn case(&self) -> Result<Case, String> {
         let Self { keras, name, .. } = *self;
         let lower = name.to_lowercase();
+        let dtype = self.argument("dtype").and_then(Value::as_str).unwrap_or("float32");
+        if !["float32", "float64"].contains(&dtype) {
+            return Err(format!("difference: half precision. {dtype} has no counterpart here"));
+        }
         let is_class = name.starts_with(char::is_uppercase);
         let (mut target, mut prediction) = (self.target.clone(), self.prediction.clone());
         if is_class || (keras == Keras::Three && lower.starts_with("mean_")) {

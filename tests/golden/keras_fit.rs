@@ -100,7 +100,7 @@ fn two_outputs(row: &Row) -> Result<Training, String> {
 /// A loss in two replicas, each of which has a half of every batch.
 fn replicas(epoch: &Epoch<'_>) -> Result<Training, String> {
     let images = epoch.prediction.len_of(Axis(0));
-    if images > epoch.batch || images % REPLICAS != 0 {
+    if images > epoch.batch || !images.is_multiple_of(REPLICAS) {
         return Err("several batches, or halves that are not whole".into());
     }
     let halves = Epoch { batch: images / REPLICAS, ..epoch.clone() };
