@@ -52,6 +52,12 @@ fn errors_say_what_was_meant() {
     assert!(error("nn.BCELoss(reduction='max')").contains("expected one of 'none', 'mean', 'sum'"));
     assert!(error("torch==1.0 nn.BCELoss()").contains("known are 2.15.0"));
     assert!(error("DiceLoss()").contains("a loss of several frameworks"));
+    assert!(error("smp.losses.DiceLoss()").contains("needs the argument `mode`"));
+    assert!(
+        error("smp.losses.JaccardLoss('binary', [1])").contains("not supported with mode='binary'")
+    );
+    assert!(error("kornia.losses.FocalLoss(0.25)").contains("the number of classes must be given"));
+    assert!(error("optax.losses.dice_loss(axis=1)").contains("takes a part of the pixel axes"));
     assert!(error("nn.BCELoss(weight=[1, 2])").contains("broadcast from the right"));
     for broken in [
         "",

@@ -57,7 +57,8 @@ impl Bce {
     }
 
     /// Clips p to [eps, 1 - eps], both bounds rounded to the element type of the prediction (Keras).
-    /// The gradient is 0 outside, but for that of a [`focal`](Self::focal) factor, which is not clipped.
+    /// The gradient is 0 outside, but for that of a [`focal`](Self::focal) factor, which is clipped under
+    /// [`Truth::Loss`] alone.
     #[must_use]
     pub fn clip(mut self, eps: f64) -> Self {
         self.clip = Some(eps);

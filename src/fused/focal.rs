@@ -12,6 +12,8 @@ struct Cell {
     t: f64,
     ln_p: f64,
     ln_q: f64,
+    /// Whether a clip holds p, so that it does not change.
+    held: bool,
 }
 
 impl Cell {
@@ -22,7 +24,17 @@ impl Cell {
             None => (0.0, 0.0),
         };
         let (p, q) = (activated.p.cells[cell], activated.q.cells[cell]);
-        Self { p, q, t: target.cells[cell], ln_p, ln_q }
+        Self { p, q, t: target.cells[cell], ln_p, ln_q, held: false }
+    }
+
+    /// With p between two bounds.
+    fn within(self, (least, most): (f64, f64)) -> Self {
+        let p = self.p.max(least).min(most);
+        if p == self.p {
+            return self;
+        }
+        let q = 1.0 - p;
+        Self { p, q, ln_p: p.ln(), ln_q: q.ln(), held: true, ..self }
     }
 }
 
@@ -35,7 +47,7 @@ struct Factor {
 
 impl Factor {
     fn new(truth: Truth, of_logits: bool, cell: &Cell) -> Self {
-        let &Cell { p, q, t, ln_p, ln_q } = cell;
+        let &Cell { p, q, t, ln_p, ln_q, held } = cell;
         let u = 1.0 - t;
         match truth {
             Truth::Mixed | Truth::Terms => {
@@ -45,7 +57,9 @@ impl Factor {
             Truth::Loss => {
                 let exponent = product(t, ln_p) + product(u, ln_q);
                 let truth = exponent.exp();
-                let change = if of_logits {
+                let change = if held {
+                    [0.0, 0.0]
+                } else if of_logits {
                     [-truth * t, -truth * u]
                 } else if t == 1.0 || t == 0.0 {
                     [u - t, 0.0]
@@ -83,9 +97,12 @@ impl Factor {
 
 /// The sum of some losses, each times its focal factor by a target, and its slope: with respect to the
 /// logarithms where the prediction is of logits, and else with respect to p.
+///
+/// The truth that is e^-b has its p between `bounds`, as b has.
 pub(super) fn focused(
     focal: Focal,
     activated: &Activated,
+    bounds: Option<(f64, f64)>,
     parts: impl Iterator<Item = (Grid, (Grid, Slope))>,
 ) -> (Grid, Slope) {
     let of_logits = activated.is_of_logits();
@@ -98,7 +115,12 @@ pub(super) fn focused(
             (activated.of_p(slope), zeros())
         };
         for (cell, &loss) in losses.cells.iter().enumerate() {
-            let factor = Factor::new(focal.truth, of_logits, &Cell::new(activated, &target, cell));
+            let seen = Cell::new(activated, &target, cell);
+            let seen = match bounds {
+                Some(bounds) if focal.truth == Truth::Loss => seen.within(bounds),
+                _ => seen,
+            };
+            let factor = Factor::new(focal.truth, of_logits, &seen);
             let (power, rate) = factor.power(focal);
             // An infinite loss has an infinite slope of its own, beside which that of the factor is nothing.
             let through = if loss.is_finite() { product(rate, loss) } else { 0.0 };

@@ -52,7 +52,7 @@ pub fn list() -> impl Iterator<Item = &'static Entry> {
 }
 
 /// What people write for the beginning of a name.
-const CUSTOMS: [(&str, &str); 12] = [
+const CUSTOMS: [(&str, &str); 10] = [
     ("nn.", "torch.nn."),
     ("F.", "torch.nn.functional."),
     ("smp.", "segmentation_models_pytorch."),
@@ -63,8 +63,6 @@ const CUSTOMS: [(&str, &str); 12] = [
     ("paddleseg.models.losses.", "paddleseg."),
     ("paddleseg.models.", "paddleseg."),
     ("monai.losses.dice.", "monai.losses."),
-    ("optax.losses.", "optax."),
-    ("kornia.losses.", "kornia."),
 ];
 
 impl Entry {

@@ -27,6 +27,8 @@ pub(super) struct Cell {
     pub(super) ln_q: f64,
     /// The target after smoothing.
     pub(super) t: f64,
+    /// Whether p stands on a bound, and does not change with x.
+    pub(super) bound: bool,
 }
 
 /// The derivatives of a value with respect to p, to ln p and to ln(1 - p): a formula uses those in
@@ -121,6 +123,7 @@ impl Activated {
             ln_p: self.ln_p[at],
             ln_q: self.ln_q[at],
             t,
+            bound: false,
         }
     }
 

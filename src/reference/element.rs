@@ -82,7 +82,10 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
     match bce.focal {
         None if bce.negative => of(a, b),
         None => of_one(),
-        Some(focal) if bce.negative && !by_term => focused(focal, cell, of(a, b)),
+        Some(focal) if bce.negative && !by_term => {
+            let cell = if focal.truth == Truth::Loss { clipped(bce, narrow, cell) } else { cell };
+            focused(focal, cell, of(a, b))
+        }
         Some(focal) => {
             let positive = focused(focal, Cell { t: 1.0, ..cell }, of_one());
             if !bce.negative {
@@ -91,6 +94,22 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
             let negative = focused(focal, Cell { t: 0.0, ..cell }, of(0.0, b));
             (positive.0 + negative.0, positive.1.plus(negative.1))
         }
+    }
+}
+
+/// The bounds between which p is clipped.
+fn bounds(bce: &Bce, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
+    bce.clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+}
+
+/// The cell with its p clipped, where it is: the e^-b of SMP is that of the loss itself.
+fn clipped(bce: &Bce, narrow: fn(f64) -> f64, cell: Cell) -> Cell {
+    match bounds(bce, narrow) {
+        Some((least, most)) if !(least..=most).contains(&cell.p) => {
+            let p = cell.p.clamp(least, most);
+            Cell { p, ln_p: p.ln(), ln_q: (1.0 - p).ln(), bound: true, ..cell }
+        }
+        _ => cell,
     }
 }
 
@@ -115,10 +134,7 @@ fn binary_cross_entropy(
         let value = -(times(a, ln_p) + times(b, ln_q));
         return (value, Slope { p: 0.0, ln_p: -a, ln_q: -b });
     }
-    let (least, most) = match bce.clip {
-        Some(clip) => (narrow(clip), narrow(1.0 - narrow(clip))),
-        None => (0.0, 1.0),
-    };
+    let (least, most) = bounds(bce, narrow).unwrap_or((0.0, 1.0));
     let clipped = p.clamp(least, most);
     let epsilon = bce.epsilon.unwrap_or(0.0);
     let under = if p == clipped { q } else { 1.0 - clipped };

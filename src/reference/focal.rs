@@ -12,7 +12,7 @@ struct Factor {
 
 impl Factor {
     fn new(truth: Truth, cell: Cell) -> Self {
-        let Cell { activation, x, p, ln_p, ln_q, t } = cell;
+        let Cell { activation, x, p, ln_p, ln_q, t, bound } = cell;
         let q = ln_q.exp();
         match truth {
             // The terms of p and 1 - p have the factors of the targets 1 and 0.
@@ -25,6 +25,7 @@ impl Factor {
                 let b = -(times(t, ln_p) + times(1.0 - t, ln_q));
                 let p_true = (-b).exp();
                 let slope = match activation {
+                    _ if bound => Slope::default(),
                     Activation::Sigmoid | Activation::Softmax => {
                         Slope { p: 0.0, ln_p: -t * p_true, ln_q: -(1.0 - t) * p_true }
                     }

@@ -44,7 +44,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         Some(_) if labels && !soft => number,
         _ => None,
     };
-    differences(row, &target, number, labels)?;
+    differences(row, &target, number, (labels, classes))?;
     let (call, masked) = match number {
         Some(_) if soft => ignore::named(call, row, &target, number),
         _ => (call, number.is_some() && !labels),
@@ -70,7 +70,7 @@ fn differences(
     row: &Row,
     target: &ArrayD<f64>,
     number: Option<i64>,
-    labels: bool,
+    (labels, classes): (bool, usize),
 ) -> Result<(), String> {
     let refuse = |why: &str| Err(format!("difference: {why}"));
     let flag = |name: &str| row.argument(name).and_then(Value::as_bool) == Some(true);
@@ -94,10 +94,10 @@ fn differences(
                 "no pixel. SMP divides by 1e-6 where the focal factors sum to 0, here that is an error",
             );
         }
-        "TverskyLoss" => {
-            let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(1.0);
+        "TverskyLoss" if row.argument("gamma").and_then(Value::as_f64).is_some_and(|g| g < 1.0) => {
             let absent = |&t: &f64| t == 0.0 || ignored(t);
-            if gamma < 1.0 && !labels && target.iter().all(absent) {
+            // Of one class a softmax is the target itself.
+            if (labels && classes == 1) || (!labels && target.iter().all(absent)) {
                 return refuse(
                     "a power below 1 of a loss of 0 has an infinite slope, of which torch makes NaN",
                 );

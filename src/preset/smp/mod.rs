@@ -16,11 +16,13 @@
 
 mod focal;
 mod lovasz;
+mod mcc;
 mod overlap;
 mod soft;
 
 pub use focal::{FocalLoss, FocalReduce};
 pub use lovasz::LovaszLoss;
+pub use mcc::MCCLoss;
 pub use overlap::{DiceLoss, JaccardLoss, TverskyLoss};
 pub use soft::{SoftBCEWithLogitsLoss, SoftCrossEntropyLoss};
 
@@ -36,6 +38,7 @@ pub(super) const ALL: &[&[Entry]] = &[
     LovaszLoss::ENTRIES,
     SoftBCEWithLogitsLoss::ENTRIES,
     SoftCrossEntropyLoss::ENTRIES,
+    MCCLoss::ENTRIES,
 ];
 
 words! {
