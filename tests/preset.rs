@@ -130,3 +130,99 @@ fn a_diff_knows_the_laws() -> lossfold::Result<()> {
     assert_eq!(apart, ["ignored labels, more in one image"]);
     Ok(())
 }
+
+#[test]
+fn keras_axes_are_those_of_the_layout() -> lossfold::Result<()> {
+    let of = |call: &str, layout: &str| -> lossfold::Result<String> {
+        Ok(preset::parse_for(call, &Given::dense(layout.parse::<Layout>()?))?.to_string())
+    };
+    let dice = |axis: &str, layout: &str| of(&format!("keras.losses.Dice(axis={axis})"), layout);
+    let ratio = "smooth_denominator=1e-7)";
+    for (axis, layout, order) in [
+        ("None", "NHWC", format!("dice(all; {ratio}")),
+        ("[0, -3, 2, 3]", "NHWC", format!("dice(all; {ratio}")),
+        ("[1, 2]", "NHWC", format!("dice(pixel; {ratio} > mean(class, image)")),
+        ("[2, 3]", "NCHW", format!("dice(pixel; {ratio} > mean(class, image)")),
+        ("(0, 1, 2)", "NHWC", format!("dice(pixel, image; {ratio} > mean(class)")),
+        ("-1", "NCHW", "takes a part of the pixel axes".into()),
+        ("[1, -3]", "NHWC", "axis: -3 is given twice".into()),
+        ("4", "NHWC", "has no axis 4".into()),
+    ] {
+        let found = dice(axis, layout).unwrap_or_else(|error| error.to_string());
+        assert!(found.contains(&order), "axis={axis} of {layout}: {found}");
+    }
+    let softmax = of("keras.losses.CategoricalCrossentropy(axis=1)", "NCHW")?;
+    assert_eq!(softmax, "cross_entropy(normalize; clip=1e-7) > sum(class) > mean(pixel, image)");
+    Ok(())
+}
+
+#[test]
+fn keras_weights_stand_where_keras_multiplies() -> lossfold::Result<()> {
+    let bce = |reduction: &str, data: &str| {
+        let call = format!("keras.losses.BinaryCrossentropy(reduction={reduction})(t, p, {data})");
+        preset::parse(&call).map(|loss| loss.to_string())
+    };
+    let source = "bce(probability; clip=1e-7) > mean(class)";
+    for (reduction, data, rest) in [
+        ("'sum'", "sample_weight=map", " > scale(map) > sum(pixel, image)"),
+        ("None", "sample_weight=image, mask=mask", " > scale(image) > scale(mask)"),
+        ("'mean'", "mask=mask", " > weigh(mask) > mean(pixel, image; empty=zero)"),
+        (
+            "'mean_with_sample_weight'",
+            "sample_weight=map, mask=mask",
+            " > weigh(map) > weigh(mask) > mean(pixel, image; empty=zero)",
+        ),
+        // A weight per image is counted once, not once per pixel.
+        (
+            "'mean_with_sample_weight'",
+            "sample_weight=image",
+            " > sum(pixel) > weigh(image) > mean(image; empty=zero)",
+        ),
+        ("'mean_with_sample_weight'", "sample_weight=2.0", " > sum(pixel, image)"),
+    ] {
+        assert_eq!(bce(reduction, data)?, format!("{source}{rest}"), "{reduction} {data}");
+    }
+    let two = "tf_keras.losses.SparseCategoricalCrossentropy(ignore_class=255)";
+    assert!(preset::parse(two)?.to_string().ends_with("mean(pixel, image; empty=nan)"));
+    Ok(())
+}
+
+#[test]
+fn keras_versions_differ_in_tversky() -> lossfold::Result<()> {
+    let of = |version: &str| {
+        preset::parse(&format!("{version} keras.losses.Tversky(alpha=0.3, beta=0.7)"))
+    };
+    let swapped = preset::parse("keras==3.16.0 keras.losses.Tversky(alpha=0.7, beta=0.3)")?;
+    assert_eq!(of("keras==3.15.1")?, swapped);
+    assert_ne!(of("keras==3.15.1")?, of("keras==3.16.0")?);
+    Ok(())
+}
+
+#[test]
+fn keras_arguments_without_an_order_are_refused() {
+    for (call, why) in [
+        ("Dice(axis=[0, 1, 2])(t, p, sample_weight=image)", "no image axis left"),
+        ("Dice()(t, p, sample_weight=[1, 2])", "expected a number, or a weight of the batch"),
+        ("Dice()(t, p, mask=map)", "expected the mask of the batch"),
+        ("CategoricalCrossentropy(axis=1)", "expected class"),
+        ("CategoricalFocalCrossentropy(alpha=map)", "or one per class"),
+        ("CategoricalGeneralizedCrossEntropy(q=1.5)", "expected a number in (0, 1)"),
+        (
+            "BinaryCrossentropy(reduction='mean_with_sample_weight')(t, p, sample_weight=0)",
+            "would be divided by it",
+        ),
+        ("BinaryCrossentropy(reduction='auto')", "expected one of 'sum_over_batch_size'"),
+    ] {
+        let error = preset::parse(&format!("keras.losses.{call}")).unwrap_err().to_string();
+        assert!(error.contains(why), "{call}: {error}");
+    }
+    let channels_first = Given::dense(Layout::NCHW).classes(3);
+    for (call, why) in [
+        ("CategoricalCrossentropy(axis=1, label_smoothing=0.1)", "to the last axis"),
+        ("CategoricalFocalCrossentropy(axis=1, alpha=[1, 2, 3])", "to the last axis"),
+    ] {
+        let call = format!("keras.losses.{call}");
+        let error = preset::parse_for(&call, &channels_first).unwrap_err().to_string();
+        assert!(error.contains(why), "{call}: {error}");
+    }
+}

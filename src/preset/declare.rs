@@ -3,9 +3,11 @@
 /// Declares a struct with a framework's arguments, and the entries by which its calls are parsed.
 ///
 /// A call is given as Python declares it, every name in its place; the fields are the names on which the loss
-/// depends. The loss itself is the method `order`, which stands beside the declaration.
+/// depends. What a call cannot say, since it is a function without it, stands behind it: `{ reduction = Kept }`.
+/// The loss itself is the method `order`, which stands beside the declaration.
 macro_rules! declare {
-    ($(#[$doc:meta])* $name:ident: $version:literal $($path:literal $signature:literal),+; $given:expr; {
+    ($(#[$doc:meta])* $name:ident: $version:literal
+        $($path:literal $signature:literal $({ $($fixed:ident = $value:expr),+ })?),+; $given:expr; {
         $($(#[$of:meta])* $field:ident: $type:ty = $default:expr),* $(,)?
     }) => {
         $(#[$doc])*
@@ -35,17 +37,14 @@ macro_rules! declare {
                     version: $version,
                     usual: $given,
                     signature: $crate::preset::signature::Signature($signature),
-                    read: Self::read,
+                    read: |arguments, given| {
+                        let preset = Self::of(arguments)?;
+                        $(let preset = Self { $($fixed: $value,)+ ..preset };)?
+                        preset.order(given).map_err(|error| arguments.refuse(error))
+                    },
                     defaults: Self::defaults,
                 },
             )+];
-
-            fn read(
-                arguments: &$crate::preset::signature::Arguments<'_, '_>,
-                given: &$crate::preset::Given,
-            ) -> $crate::error::Result<$crate::loss::Loss> {
-                Self::of(arguments)?.order(given).map_err(|error| arguments.refuse(error))
-            }
 
             #[allow(unused_variables, reason = "there are losses without arguments")]
             pub(in $crate::preset) fn of(

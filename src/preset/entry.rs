@@ -5,8 +5,8 @@ use std::fmt;
 use super::call::Call;
 use super::signature::{Arguments, Signature, near};
 use super::{
-    Given, burn, candle, detectron2, flux, kornia, mmseg, mmseg_0_30, monai, nnunet, optax,
-    paddleseg, paper, smp, torch,
+    Given, burn, candle, detectron2, flux, kaggle, keras, kornia, mmseg, mmseg_0_30, monai, nnunet,
+    optax, paddleseg, paper, smp, tf_keras, torch,
 };
 use crate::error::Result;
 use crate::loss::Loss;
@@ -36,6 +36,8 @@ pub fn list() -> impl Iterator<Item = &'static Entry> {
         candle::ALL,
         detectron2::ALL,
         flux::ALL,
+        kaggle::ALL,
+        keras::ALL,
         kornia::ALL,
         mmseg::ALL,
         mmseg_0_30::ALL,
@@ -45,6 +47,7 @@ pub fn list() -> impl Iterator<Item = &'static Entry> {
         paddleseg::ALL,
         paper::ALL,
         smp::ALL,
+        tf_keras::ALL,
     ]
     .into_iter()
     .flatten()

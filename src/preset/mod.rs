@@ -49,6 +49,8 @@ mod diff;
 mod entry;
 pub mod flux;
 mod ignore;
+pub mod kaggle;
+pub mod keras;
 pub mod kornia;
 pub mod mmseg;
 pub mod mmseg_0_30;
@@ -59,6 +61,7 @@ pub mod paddleseg;
 pub mod paper;
 mod signature;
 pub mod smp;
+pub mod tf_keras;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};

@@ -1,7 +1,7 @@
 //! A translated row: an expression, and the batch on which it is evaluated.
 
-use lossfold::{Batch, ErrorKind, Float, Labels, Layout, Loss, Over, sum};
-use ndarray::{ArrayD, Axis};
+use lossfold::{Batch, ErrorKind, Float, Labels, Layout, Loss, Over, State, sum};
+use ndarray::{ArrayD, Axis, IxDyn};
 
 use crate::weight::Carried;
 
@@ -115,19 +115,19 @@ impl Case {
         Ok(Self { loss, layout, prediction, before, target, carried: Carried::default() })
     }
 
-    /// The values and the gradient of their sum, in the order of the prediction's axes.
-    pub fn evaluate<F: Float>(&self) -> lossfold::Result<(Vec<f64>, Vec<f64>)> {
-        let activated = self.before.apply(&self.prediction);
-        let prediction = activated.mapv(F::narrow);
+    fn batch<'b, F: Float>(
+        &'b self,
+        prediction: &'b ArrayD<F>,
+    ) -> lossfold::Result<Batch<'b, F, IxDyn>> {
         let mut batch = match &self.target {
-            Target::Dense(target) => Batch::new(self.layout, &prediction, target)?,
+            Target::Dense(target) => Batch::new(self.layout, prediction, target)?,
             Target::Labels { numbers, ignored } => {
                 let labels = Labels::new(numbers);
                 let labels = match ignored {
                     Some(ignored) => labels.ignore(*ignored),
                     None => labels,
                 };
-                Batch::new(self.layout, &prediction, labels)?
+                Batch::new(self.layout, prediction, labels)?
             }
         };
         if let Some(weights) = &self.carried.image {
@@ -139,6 +139,22 @@ impl Case {
         if let Some((axes, mask)) = &self.carried.mask {
             batch = batch.with_mask(*axes, mask)?;
         }
+        Ok(batch)
+    }
+
+    /// What the loss keeps of the batch, where others will join it.
+    pub fn observed<F: Float>(&self) -> lossfold::Result<State> {
+        let prediction = self.before.apply(&self.prediction).mapv(F::narrow);
+        let mut state = State::new(&self.loss);
+        state.observe(&self.batch(&prediction)?)?;
+        Ok(state)
+    }
+
+    /// The values and the gradient of their sum, in the order of the prediction's axes.
+    pub fn evaluate<F: Float>(&self) -> lossfold::Result<(Vec<f64>, Vec<f64>)> {
+        let activated = self.before.apply(&self.prediction);
+        let prediction = activated.mapv(F::narrow);
+        let batch = self.batch(&prediction)?;
         let (values, gradient) = match self.loss.value_and_gradient(&batch) {
             Ok((value, gradient)) => (vec![value], gradient),
             // Axes are left: nothing was to be reduced.

@@ -1,51 +1,19 @@
-//! `keras.losses` (Keras 3) and `tf_keras.losses` (Keras 2): a loss function takes the values of some
-//! tensor axes together, then the weights are multiplied in and what is left is reduced.
+//! `keras.losses` (Keras 3), `tf_keras.losses` (Keras 2) and the functions of notebooks: the axes that a
+//! loss takes together are named, and the weights.
 
-use lossfold::{
-    Activation, Axes, Axis, Bce, Empty, Layout, Loss, Over, Ratio, Smoothing, Weight, bce, mean,
-    overlap, sum,
-};
+use lossfold::preset::Given;
+use lossfold::{Axis, Layout};
 use ndarray::ArrayD;
 use serde_json::Value;
 
-use crate::case::Case;
-use crate::keras_weight::Weights;
-use crate::row::{Args, Row};
+use crate::call::{Call, parsed};
+use crate::case::{Case, Target};
+use crate::keras_weight::{Values, Weights};
+use crate::row::Row;
 use crate::weight::Carried;
 
-/// The case of a row, where its loss is translated.
-pub fn translate(row: &Row) -> Result<Option<Case>, String> {
-    let keras = match row.text("framework")? {
-        "tf_keras" => Keras::Two,
-        _ => Keras::Three,
-    };
-    let function: fn(&Args<'_>, &Row, Keras, &[usize]) -> Result<Values, String> =
-        match row.text("loss")? {
-            "BinaryCrossentropy" | "binary_crossentropy" => binary_crossentropy,
-            "Dice" | "dice" if keras == Keras::Three => dice,
-            _ => return Ok(None),
-        };
-    let class = row.text("loss")?.starts_with(char::is_uppercase);
-    let of_class: &[&str] = if class { &["reduction", "name", "dtype"] } else { &[] };
-    let known = ["from_logits", "label_smoothing", "axis"];
-    let args = row.args(&[&known, of_class].concat())?;
-    if args.text("dtype")?.is_some_and(|dtype| !["float32", "float64"].contains(&dtype)) {
-        return Err("a dtype other than float32 and float64".into());
-    }
-    let (mut prediction, mut target) = (row.prediction()?, row.target()?);
-    if class {
-        (target, prediction) = keras.same_rank(target, prediction)?;
-    }
-    let values = function(&args, row, keras, prediction.shape())?;
-    let layout = values.layout;
-    let (loss, carried) = if class {
-        reduce(values, keras, row, &args, prediction.shape())?
-    } else {
-        row.weights(&[])?;
-        (values.loss, Carried::default())
-    };
-    Ok(Some(Case { carried, ..Case::new(loss, layout, prediction, target)? }))
-}
+/// Where Keras clips.
+const EPSILON: f64 = 1e-7;
 
 /// The version.
 #[derive(Clone, Copy, PartialEq)]
@@ -54,58 +22,238 @@ pub enum Keras {
     Three,
 }
 
-/// What a loss function returns: the extents and the names of the axes that are left.
-struct Values {
-    loss: Loss,
-    layout: Layout,
-    shape: Vec<usize>,
-    names: Vec<Axis>,
+impl Keras {
+    pub fn of(row: &Row) -> Result<Self, String> {
+        Ok(if row.text("framework")? == "tf_keras" { Self::Two } else { Self::Three })
+    }
 }
 
-/// `binary_crossentropy(from_logits=False, label_smoothing=0.0, axis=-1)`: the mean over `axis`.
-/// Probabilities are clipped to [1e-7, 1 - 1e-7]; Keras 2 also adds 1e-7 inside both logarithms.
-fn binary_crossentropy(
-    args: &Args<'_>,
-    row: &Row,
-    keras: Keras,
-    shape: &[usize],
-) -> Result<Values, String> {
-    let logits = args.flag("from_logits", false)?;
-    if !logits && row.text("pred_kind").is_ok_and(|kind| kind == "logits") {
-        return Err("logits without from_logits are not translated".into());
-    }
-    let mut options = match (logits, keras) {
-        (true, _) => Bce::new(Activation::Sigmoid),
-        (false, Keras::Three) => Bce::new(Activation::Probability).clip(1e-7),
-        (false, Keras::Two) => Bce::new(Activation::Probability).clip(1e-7).epsilon(1e-7),
-    };
-    let smoothing = args.number("label_smoothing", 0.0)?;
-    if smoothing != 0.0 {
-        options = options.smoothing(Smoothing::Half(smoothing));
-    }
-    let taken = taken(args.get("axis").unwrap_or(&Value::from(-1)), shape.len())?;
-    let (layout, over) = name_axes(shape.len(), &taken)?;
-    Ok(Values::new(bce(options).reduce(mean(over)), layout, shape, &taken))
+/// A call of a loss on data.
+pub struct Called<'r> {
+    pub keras: Keras,
+    pub name: &'r str,
+    pub arguments: Vec<(&'r str, Value)>,
+    pub prediction: ArrayD<f64>,
+    pub target: ArrayD<f64>,
+    pub sample_weight: Option<ArrayD<f64>>,
+    pub mask: Option<ArrayD<f64>>,
+    /// Whether it is computed in f32.
+    pub single: bool,
 }
 
-/// `dice(axis=None)`: 1 - 2 Σ t p / (Σ t + Σ p + 1e-7), the sums over `axis`, or over everything.
-fn dice(args: &Args<'_>, _: &Row, _: Keras, shape: &[usize]) -> Result<Values, String> {
-    if let Some(name) =
-        ["from_logits", "label_smoothing"].into_iter().find(|&name| args.names(name))
-    {
-        return Err(format!("the argument {name} is not translated"));
-    }
-    let taken = match args.get("axis") {
-        None => (0..shape.len()).collect(),
-        Some(axis) => taken(axis, shape.len())?,
+/// The case of a row.
+pub fn translate(row: &Row) -> Result<Case, String> {
+    let mut weights = row.weights(&["sample_weight", "mask"])?;
+    let arguments = row.arguments()?.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let called = Called {
+        keras: Keras::of(row)?,
+        name: row.text("loss")?,
+        arguments: arguments.collect(),
+        prediction: row.prediction()?,
+        target: row.target()?,
+        sample_weight: weights.remove("sample_weight"),
+        mask: weights.remove("mask"),
+        single: row.text("dtype").is_ok_and(|dtype| dtype == "float32"),
     };
-    let (layout, over) = name_axes(shape.len(), &taken)?;
-    let loss = overlap(Activation::Identity).dice(Ratio::over(over).smooth_denominator(1e-7));
-    Ok(Values::new(loss, layout, shape, &taken))
+    called.case()
+}
+
+/// The function of a notebook, of which `compile` takes the mean.
+pub fn notebook(row: &Row) -> Result<Case, String> {
+    let (prediction, target) = (row.prediction()?, row.target()?);
+    row.weights(&[])?;
+    let layout = name_axes(prediction.ndim(), &[])?;
+    let call = Call::of(row, &[])?.text(&format!("kaggle.{}", row.text("loss")?));
+    let loss = parsed(&call, &Given::dense(layout))?;
+    Case::new(loss, layout, prediction, target)
+}
+
+impl Called<'_> {
+    fn argument(&self, name: &str) -> Option<&Value> {
+        self.arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.argument(name).and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The expression, and the batch on which it is evaluated.
+    pub fn case(&self) -> Result<Case, String> {
+        let Self { keras, name, .. } = *self;
+        let lower = name.to_lowercase();
+        let dtype = self.argument("dtype").and_then(Value::as_str).unwrap_or("float32");
+        if !["float32", "float64"].contains(&dtype) {
+            return Err(format!("difference: half precision. {dtype} has no counterpart here"));
+        }
+        let is_class = name.starts_with(char::is_uppercase);
+        let (mut target, mut prediction) = (self.target.clone(), self.prediction.clone());
+        if is_class || (keras == Keras::Three && lower.starts_with("mean_")) {
+            (target, prediction) = keras.same_rank(target, prediction)?;
+        }
+        let rank = prediction.ndim();
+        let [categorical, sparse, overlap] = ["categorical", "sparse", "dice tversky"]
+            .map(|words| words.split(' ').any(|word| lower.contains(word)));
+        let labels = sparse || lower.contains("generalized");
+        let taken = match self.argument("axis") {
+            None if overlap => (0..rank).collect(),
+            None => places(&Value::from(-1), rank)?,
+            Some(Value::Null) => (0..rank).collect(),
+            Some(axis) => places(axis, rank)?,
+        };
+        let layout = match taken[..] {
+            [class] if categorical => classes_at(class, rank)?,
+            _ => name_axes(rank, &taken)?,
+        };
+        self.check_domain(&prediction, &lower)?;
+        if let ([class], true) = (&taken[..], categorical) {
+            self.check_classes(&prediction, &target, *class)?;
+        }
+
+        let left = || (0..rank).filter(|position| !taken.contains(position));
+        let names: Vec<Axis> = left().map(|position| layout.axes()[position]).collect();
+        let shape: Vec<usize> = left().map(|position| prediction.shape()[position]).collect();
+        let once =
+            self.argument("reduction").and_then(Value::as_str) == Some("mean_with_sample_weight");
+        let values =
+            Values { shape: &shape, names: &names, prediction: (layout, prediction.shape()) };
+        let weights =
+            Weights::of((self.sample_weight.clone(), self.mask.clone()), keras, &values, once)?;
+
+        let mut carried = Carried::default();
+        let call = self.text(is_class, weights, &mut carried)?;
+        let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
+        let classes = layout.axes().iter().position(|&axis| axis == Axis::Class);
+        let classes = classes.map_or(1, |at| prediction.shape()[at]);
+        let loss = parsed(&call, &given.classes(classes))?;
+        let target = if labels {
+            let class = taken[0];
+            if target.ndim() == rank && target.shape()[class] == 1 {
+                target = target.index_axis_move(ndarray::Axis(class), 0);
+            }
+            Target::labels(&target, self.argument("ignore_class").and_then(Value::as_i64))
+        } else if target.shape() == prediction.shape() {
+            Target::Dense(target)
+        } else {
+            return Err(format!(
+                "difference: broadcast target. one of shape {:?} for a prediction of shape {:?}",
+                target.shape(),
+                prediction.shape()
+            ));
+        };
+        Case::of(loss, layout, prediction, target, carried)
+    }
+
+    /// What is refused here and clipped there.
+    fn check_domain(&self, prediction: &ArrayD<f64>, name: &str) -> Result<(), String> {
+        let logits = self.flag("from_logits");
+        if logits || name.starts_with("mean") {
+            return Ok(());
+        }
+        let clipped = |numbers: &ArrayD<f64>| numbers.iter().any(|&number| number < EPSILON);
+        if name.starts_with("kl") && (clipped(prediction) || clipped(&self.target)) {
+            return Err("difference: clipped target. Keras raises an absent class to 1e-7".into());
+        }
+        let upper = if name.contains("categorical") { f64::INFINITY } else { 1.0 };
+        if prediction.iter().any(|&p| p < 0.0 || p > upper) {
+            return Err("difference: numbers that are no probabilities. Keras clips them or computes on; here they \
+                        are an error"
+                .into());
+        }
+        Ok(())
+    }
+
+    /// What Keras makes of clipped classes and of targets that do not add up to 1.
+    fn check_classes(
+        &self,
+        scores: &ArrayD<f64>,
+        target: &ArrayD<f64>,
+        class: usize,
+    ) -> Result<(), String> {
+        let axis = ndarray::Axis(class);
+        let logits = self.flag("from_logits");
+        let mut q = if logits { scores.mapv(f64::exp) } else { scores.clone() };
+        for mut lane in q.lanes_mut(axis) {
+            let total = lane.sum();
+            lane.mapv_inplace(|q| q / total);
+        }
+        if self.name.to_lowercase().contains("sparse") {
+            // Only TensorFlow clips first, and it knows no class axis but the last; f32 does not tell the two apart.
+            let first = self.keras == Keras::Two || class + 1 == scores.ndim();
+            if first
+                && !logits
+                && !self.single
+                && q.iter().any(|&q| !(EPSILON..=1.0 - EPSILON).contains(&q))
+            {
+                return Err("difference: clip before division. TensorFlow clips scores and then divides them by their \
+                            sum, against Keras's own order"
+                    .into());
+            }
+        } else if target.shape() == scores.shape() {
+            let smoothed =
+                self.argument("label_smoothing").and_then(Value::as_f64).unwrap_or(0.0) > 0.0;
+            let focal = self.name.to_lowercase().contains("focal");
+            if focal && q.iter().zip(target).any(|(&q, &t)| q < EPSILON && (t > 0.0 || smoothed)) {
+                return Err("difference: clipped factor. Keras clips the probability in the focal factor, too, where \
+                            its gradient vanishes with that of the logarithm"
+                    .into());
+            }
+            if logits && !focal && target.sum_axis(axis).iter().any(|sum| (sum - 1.0).abs() > 1e-6)
+            {
+                return Err("difference: gradient of another loss. TensorFlow takes softmax - target, which is no \
+                            derivative where a target does not add up to 1"
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of numbers as the tensor that Keras 3 makes of it, which is f32 unless all are whole.
+    fn rounded(&self, value: &Value) -> Value {
+        match value.as_array() {
+            Some(list) if self.keras == Keras::Three && list.iter().any(Value::is_f64) => {
+                #[expect(clippy::cast_possible_truncation, reason = "this is what Keras does")]
+                let single = |number: f64| f64::from(number as f32);
+                list.iter().map(|item| item.as_f64().map(single)).collect()
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// The call, as its user would write it.
+    fn text(
+        &self,
+        is_class: bool,
+        weights: Weights,
+        carried: &mut Carried,
+    ) -> Result<String, String> {
+        let package = if self.keras == Keras::Two { "tf_keras" } else { "keras" };
+        let path = format!("{package}.losses.{}", self.name);
+        let mut call = Call::default();
+        if !is_class {
+            call = call.with("y_true", "t").with("y_pred", "p");
+        }
+        for (name, value) in &self.arguments {
+            call = call.with(name, crate::call::python(&self.rounded(value)));
+        }
+        let text = call.text(&path);
+        let mut data = Call::default();
+        if let Some(number) = weights.number {
+            data = data.with("sample_weight", format!("{number:?}"));
+        }
+        if let Some(weight) = weights.weight {
+            data = data.with("sample_weight", carried.carry(weight)?);
+        }
+        if let Some(mask) = weights.mask {
+            carried.mask = Some(mask);
+            data = data.with("mask", "mask");
+        }
+        let data = data.text("");
+        Ok(if data == "()" { text } else { text + &data })
+    }
 }
 
 /// The tensor axes of an `axis` argument, a number or a list, counted from the end where negative.
-fn taken(axis: &Value, rank: usize) -> Result<Vec<usize>, String> {
+fn places(axis: &Value, rank: usize) -> Result<Vec<usize>, String> {
     let position = |axis: &Value| {
         let axis = isize::try_from(axis.as_i64()?).ok()?;
         let from = if axis < 0 { rank } else { 0 };
@@ -118,11 +266,21 @@ fn taken(axis: &Value, rank: usize) -> Result<Vec<usize>, String> {
     list.ok_or_else(|| format!("axis {axis} of a tensor of {rank} axes"))
 }
 
+/// Names for the axes of a tensor of which one is the class axis.
+fn classes_at(class: usize, rank: usize) -> Result<Layout, String> {
+    let mut axes = vec![Axis::Pixel; rank];
+    if let Some(first) = (0..rank).find(|&position| position != class) {
+        axes[first] = Axis::Image;
+    }
+    axes[class] = Axis::Class;
+    Layout::new(&axes).map_err(|error| error.to_string())
+}
+
 /// Names for the axes of a tensor, such that the axes taken are all those of some names.
 ///
 /// They are (image, pixel, ..., class). An `axis` argument that takes one spatial axis and leaves
 /// another asks for other names; these losses treat all axes alike, so any will do.
-fn name_axes(rank: usize, taken: &[usize]) -> Result<(Layout, Over), String> {
+fn name_axes(rank: usize, taken: &[usize]) -> Result<Layout, String> {
     let mut axes = vec![Axis::Pixel; rank];
     if let Some(last) = axes.last_mut() {
         *last = Axis::Class;
@@ -139,82 +297,12 @@ fn name_axes(rank: usize, taken: &[usize]) -> Result<(Layout, Over), String> {
             (&[one, other], _) => vec![(one, Axis::Class), (other, Axis::Image)],
             (_, &[first]) => vec![(first, Axis::Image)],
             (_, &[first, second]) => vec![(first, Axis::Image), (second, Axis::Class)],
-            _ => return Err(format!("axis {taken:?} of a tensor of {rank} axes")),
+            _ => return Err(format!("difference: axis {taken:?} of a tensor of {rank} axes")),
         };
         axes = vec![Axis::Pixel; rank];
         for (position, name) in renamed {
             axes[position] = name;
         }
     }
-    let layout = Layout::new(&axes).map_err(|error| error.to_string())?;
-    let named: Axes = taken.iter().map(|&position| axes[position]).collect();
-    Ok((layout, if taken.len() == rank { Over::All } else { Over::Axes(named) }))
-}
-
-impl Values {
-    fn new(loss: Loss, layout: Layout, shape: &[usize], taken: &[usize]) -> Self {
-        let left = || (0..shape.len()).filter(|position| !taken.contains(position));
-        let names = left().map(|position| layout.axes()[position]).collect();
-        Self { loss, layout, shape: left().map(|position| shape[position]).collect(), names }
-    }
-}
-
-/// The weights, multiplied into the values, and the reduction of what results.
-///
-/// | `reduction` | Keras | here |
-/// |---|---|---|
-/// | `none` | w m L | `scale(map) > scale(mask)` |
-/// | `sum` | Σ w m L | the same `> sum(all)` |
-/// | `sum_over_batch_size`, `mean` | Σ w m L / Σ m, or / number of values | `scale(map) > weigh(mask) > mean(all)` |
-/// | `mean_with_sample_weight` | Σ w m L / Σ (w m), the divisor before w m is broadcast to the values | k times `weigh(map) > weigh(mask) > mean(all)`, k values per weight |
-///
-/// A divisor of 0 gives 0 in Keras 3; Keras 2 divides by it. Without an axis left, nothing is reduced.
-fn reduce(
-    values: Values,
-    keras: Keras,
-    row: &Row,
-    args: &Args<'_>,
-    prediction: &[usize],
-) -> Result<(Loss, Carried), String> {
-    let known: &[&str] = match keras {
-        Keras::Two => &["none", "sum", "sum_over_batch_size"],
-        Keras::Three => &["none", "sum", "sum_over_batch_size", "mean", "mean_with_sample_weight"],
-    };
-    let reduction = match args.text("reduction")? {
-        None if args.names("reduction") => "none",
-        None => "sum_over_batch_size",
-        Some("auto") if keras == Keras::Two => "sum_over_batch_size",
-        Some(word) if known.contains(&word) => word,
-        Some(other) => return Err(format!("keras reduction {other} is not translated")),
-    };
-    let Weights { weight, mask, axes, rank, repeats } =
-        Weights::of(row, keras, &values.shape, &values.names, (values.layout, prediction))?;
-    let loss = values.loss;
-    if axes.is_empty() {
-        let by_weight = reduction == "mean_with_sample_weight" && rank > 0;
-        if by_weight || (keras == Keras::Two && mask.is_some()) {
-            return Err(format!("{reduction} of a loss and weights of one number"));
-        }
-        let numbers = [weight, mask].into_iter().flatten().map(|weight| weight.sum());
-        return Ok((numbers.product::<f64>() * loss, Carried::default()));
-    }
-    let scale = |loss: Loss, given: bool, by: Weight| if given { loss.scale(by) } else { loss };
-    let weigh = |loss: Loss, given: bool, by: Weight| if given { loss.weigh(by) } else { loss };
-    let (map, masked) = (weight.is_some(), mask.is_some());
-    let average = match keras {
-        Keras::Three if map || masked => mean(Over::All).empty(Empty::Zero),
-        Keras::Two if masked => mean(Over::All).empty(Empty::Nan),
-        _ => mean(Over::All),
-    };
-    let loss = match reduction {
-        "none" => scale(scale(loss, map, Weight::Map), masked, Weight::Mask),
-        "sum" => scale(scale(loss, map, Weight::Map), masked, Weight::Mask).reduce(sum(Over::All)),
-        "mean_with_sample_weight" => {
-            let weighed = weigh(weigh(loss, map, Weight::Map), masked, Weight::Mask);
-            repeats * weighed.reduce(average)
-        }
-        _ => weigh(scale(loss, map, Weight::Map), masked, Weight::Mask).reduce(average),
-    };
-    let carry = |weight: Option<ArrayD<f64>>| weight.map(|weight| (axes, weight));
-    Ok((loss, Carried { map: carry(weight), mask: carry(mask), image: None }))
+    Layout::new(&axes).map_err(|error| error.to_string())
 }

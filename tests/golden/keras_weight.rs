@@ -4,70 +4,91 @@ use lossfold::{Axes, Axis, Layout};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::keras::Keras;
-use crate::row::Row;
-use crate::weight::broadcast;
+use crate::weight::{Named, broadcast};
 
 type Tensor = ArrayD<f64>;
 
-/// The weights of a row as they meet the values.
+/// The weights of a call as they meet the values.
 pub struct Weights {
-    pub weight: Option<Tensor>,
-    pub mask: Option<Tensor>,
-    /// The names of the axes of both, which are those of the weighted values.
-    pub axes: Axes,
-    /// The number of axes of the weighted values in Keras.
-    pub rank: usize,
-    /// How often each entry of the weights, as they were passed, is repeated.
-    pub repeats: f64,
+    /// One for all values.
+    pub number: Option<f64>,
+    pub weight: Option<Named>,
+    /// With the names of its axes.
+    pub mask: Option<(Axes, Tensor)>,
+}
+
+/// What is weighed: its extents, and the names of its axes.
+pub struct Values<'v> {
+    pub shape: &'v [usize],
+    pub names: &'v [Axis],
+    /// Of the prediction, the first axes of which weights of more numbers than the values stand for.
+    pub prediction: (Layout, &'v [usize]),
 }
 
 impl Weights {
     /// Weight and mask are brought to one rank, then to that of the values, then broadcast from the
-    /// right. Values of one number are widened by weights of more: these stand for the first axes of
-    /// the prediction, of the layout and shape given.
+    /// right. Values of one number are widened by weights of more. `once` says that a mean divides by the sum of the
+    /// weights as they were passed.
     pub fn of(
-        row: &Row,
+        (mut weight, mut mask): (Option<Tensor>, Option<Tensor>),
         keras: Keras,
-        shape: &[usize],
-        names: &[Axis],
-        prediction: (Layout, &[usize]),
+        values: &Values<'_>,
+        once: bool,
     ) -> Result<Self, String> {
-        let mut given = row.weights(&["sample_weight", "mask"])?;
-        let (mut weight, mut mask) = (given.remove("sample_weight"), given.remove("mask"));
         if let (Some(w), Some(m)) = (&weight, &mask) {
             let (m, w) = keras.rank_of_weight(m.clone(), w.clone())?;
             let passed = broadcast_shape(m.shape(), w.shape())?;
             (weight, mask) = (Some(broadcast(&w, &passed)?), Some(broadcast(&m, &passed)?));
         }
-        let axes = names.iter().copied().collect();
-        let mut found = Self { weight, mask, axes, rank: shape.len(), repeats: 1.0 };
-        let Some(passed) = found.weight.as_ref().or(found.mask.as_ref()) else { return Ok(found) };
-
-        let values = Tensor::zeros(IxDyn(shape));
-        let (values, passed) = keras.rank_of_weight(values, passed.clone())?;
-        let weighted = broadcast_shape(values.shape(), passed.shape())?;
-        found.rank = weighted.len();
-        found.repeats = weighted.iter().product::<usize>() as f64 / passed.len() as f64;
-        let extents = if weighted.is_empty() {
-            found.axes = Axes::NONE;
-            Vec::new()
-        } else if weighted == values.shape() {
-            shape.to_vec()
+        let Some(passed) = weight.as_ref().or(mask.as_ref()) else {
+            return Ok(Self { number: None, weight: None, mask: None });
+        };
+        let Values { shape, names, prediction } = *values;
+        let ranked = Tensor::zeros(IxDyn(shape));
+        let (ranked, passed) = keras.rank_of_weight(ranked, passed.clone())?;
+        let weighted = broadcast_shape(ranked.shape(), passed.shape())?;
+        let (names, kept, extents) = if weighted == ranked.shape() {
+            (names.to_vec(), names.to_vec(), shape.to_vec())
         } else if shape.is_empty() {
-            let extents;
-            (found.axes, extents) = leading(passed.shape(), prediction)?;
-            extents
+            let (kept, extents) = leading(passed.shape(), prediction)?;
+            (prediction.0.axes().to_vec(), kept, extents)
         } else {
             let given = passed.shape();
             return Err(format!(
-                "values of shape {shape:?} are widened by weights of shape {given:?}"
+                "difference: widened values. values of shape {shape:?} are widened by weights of shape {given:?}"
             ));
         };
-        for weight in [&mut found.weight, &mut found.mask].into_iter().flatten() {
-            let ranked = reshape(weight.clone(), passed.shape())?;
-            *weight = reshape(broadcast(&ranked, &weighted)?, &extents)?;
+        let lacks = weighted.len() - passed.ndim();
+        let long = passed.shape().iter().enumerate().filter(|(_, extent)| **extent > 1);
+        let varies: Axes = long.map(|(at, _)| names[at + lacks]).collect();
+        let whole = |tensor: Tensor| {
+            let ranked = reshape(tensor, passed.shape())?;
+            reshape(broadcast(&ranked, &weighted)?, &extents)
+        };
+        let weight = weight.map(&whole).transpose()?;
+        let mask = mask.map(&whole).transpose()?;
+        let axes: Axes = kept.iter().copied().collect();
+        let one = mask.is_none() && varies.is_empty();
+        let number = weight.as_ref().filter(|_| one).and_then(|weight| weight.first().copied());
+        let weight = weight.filter(|_| !one).map(|weight| {
+            if varies == Axis::Image.into() && mask.is_none() {
+                let image = kept.iter().position(|&name| name == Axis::Image).unwrap_or(0);
+                let mut lanes = weight.lanes(ndarray::Axis(image)).into_iter();
+                Named::Image(lanes.next().map(|lane| lane.to_vec()).unwrap_or_default())
+            } else {
+                Named::Map(axes, weight)
+            }
+        });
+        let repeated = passed.len() != weighted.iter().product::<usize>();
+        let known = number.is_some() || matches!(weight, Some(Named::Image(_)));
+        // One weight leaves a loss of one value as it is, or is divided by, depending on their ranks.
+        let widened = number.is_some() && shape.is_empty() != weighted.is_empty();
+        if once && (widened || repeated && !known) {
+            return Err("difference: weights counted once. mean_with_sample_weight divides by the sum of the \
+                        weights before they are repeated along an axis, so its value depends on their shape"
+                .into());
         }
-        Ok(found)
+        Ok(Self { number, weight, mask: mask.map(|mask| (axes, mask)) })
     }
 }
 
@@ -76,18 +97,21 @@ impl Weights {
 fn leading(
     weights: &[usize],
     (layout, prediction): (Layout, &[usize]),
-) -> Result<(Axes, Vec<usize>), String> {
+) -> Result<(Vec<Axis>, Vec<usize>), String> {
     let first = || weights.iter().zip(prediction).zip(layout.axes());
-    let axes: Axes = first().filter(|((w, _), _)| **w > 1).map(|(_, &name)| name).collect();
+    let kept: Vec<Axis> = first().filter(|((w, _), _)| **w > 1).map(|(_, &name)| name).collect();
     let extents = |shape: &[usize]| -> Vec<usize> {
-        let named = shape.iter().zip(layout.axes()).filter(|(_, name)| axes.contains(**name));
+        let named = shape.iter().zip(layout.axes()).filter(|(_, name)| kept.contains(name));
         named.map(|(&extent, _)| extent).collect()
     };
     let stands = weights.len() <= prediction.len() && first().all(|((w, p), _)| *w == 1 || w == p);
-    if stands && extents(weights) == extents(prediction) {
-        Ok((axes, extents(prediction)))
+    if stands && prediction.len() > 1 && extents(weights) == extents(prediction) {
+        let extents = extents(prediction);
+        Ok((kept, extents))
     } else {
-        Err(format!("a weight of shape {weights:?} for a loss of one number"))
+        Err(format!(
+            "difference: widened values. a weight of shape {weights:?} for a loss of one number"
+        ))
     }
 }
 
@@ -97,10 +121,10 @@ impl Keras {
     pub fn same_rank(self, target: Tensor, prediction: Tensor) -> Result<(Tensor, Tensor), String> {
         match self {
             Self::Three => keras_3_ranks(target, prediction),
-            Self::Two if target.ndim() == prediction.ndim() + 1 => {
+            Self::Two if target.ndim() == prediction.ndim() + 1 && last(&target) == Some(1) => {
                 Ok((without_last(target)?, prediction))
             }
-            Self::Two if prediction.ndim() == target.ndim() + 1 => {
+            Self::Two if prediction.ndim() == target.ndim() + 1 && last(&prediction) == Some(1) => {
                 Ok((target, without_last(prediction)?))
             }
             Self::Two => Ok((target, prediction)),
@@ -135,6 +159,10 @@ fn keras_3_ranks(first: Tensor, second: Tensor) -> Result<(Tensor, Tensor), Stri
 fn with_last(tensor: Tensor) -> Tensor {
     let end = ndarray::Axis(tensor.ndim());
     tensor.insert_axis(end)
+}
+
+fn last(tensor: &Tensor) -> Option<usize> {
+    tensor.shape().last().copied()
 }
 
 fn without_last(tensor: Tensor) -> Result<Tensor, String> {

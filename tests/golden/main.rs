@@ -17,6 +17,7 @@ mod compare;
 mod detectron2;
 mod ignore;
 mod keras;
+mod keras_fit;
 mod keras_weight;
 mod kornia;
 mod levels;
@@ -60,7 +61,8 @@ fn translate(row: &Row) -> Result<Case, String> {
     let framework = row.text("framework")?;
     let translated = match framework {
         "torch" => Some(torch::translate(row)?),
-        "keras" | "keras-tf" | "tf_keras" => keras::translate(row)?,
+        "keras" | "keras-tf" | "tf_keras" => Some(keras::translate(row)?),
+        "keras-kaggle" => Some(keras::notebook(row)?),
         "burn" | "candle" => Some(rust::translate(row)?),
         "flux" => Some(literature::flux(row)?),
         "literature" => Some(literature::translate(row)?),
@@ -89,6 +91,11 @@ fn evaluate(row: &Row) -> Result<lossfold::Result<Evaluated>, String> {
     if levels::has_levels(row) {
         let levels = levels::translate(row)?;
         return Ok(if single { levels.evaluate::<f32>() } else { levels.evaluate::<f64>() });
+    }
+    if keras_fit::trains(row) {
+        let training = keras_fit::translate(row)?;
+        let value = if single { training.evaluate::<f32>() } else { training.evaluate::<f64>() };
+        return Ok(value.map(|value| (vec![value], Vec::new())));
     }
     let case = translate(row)?;
     Ok(if single { case.evaluate::<f32>() } else { case.evaluate::<f64>() })

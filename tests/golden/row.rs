@@ -86,46 +86,6 @@ impl Row {
     pub fn argument(&self, name: &str) -> Option<&Value> {
         self.arguments().ok()?.get(name).filter(|value| !value.is_null())
     }
-
-    /// The arguments of the framework's call. None is given that `known` lacks.
-    pub fn args(&self, known: &[&str]) -> Result<Args<'_>, String> {
-        let args = self.field("args")?.as_object().ok_or("args are no object")?;
-        match args.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(Args(args)),
-            Some(name) => Err(format!("the argument {name} is not translated")),
-        }
-    }
-}
-
-/// Arguments; one that is null counts as not given.
-pub struct Args<'r>(&'r Map<String, Value>);
-
-impl<'r> Args<'r> {
-    pub fn get(&self, name: &str) -> Option<&'r Value> {
-        self.0.get(name).filter(|value| !value.is_null())
-    }
-
-    pub fn flag(&self, name: &str, default: bool) -> Result<bool, String> {
-        let flag = self.get(name).map_or(Some(default), Value::as_bool);
-        flag.ok_or_else(|| format!("the argument {name} is neither true nor false"))
-    }
-
-    pub fn number(&self, name: &str, default: f64) -> Result<f64, String> {
-        let number = self.get(name).map_or(Some(default), number);
-        number.ok_or_else(|| format!("the argument {name} is no number"))
-    }
-
-    pub fn text(&self, name: &str) -> Result<Option<&'r str>, String> {
-        let text = |value: &'r Value| {
-            value.as_str().ok_or_else(|| format!("the argument {name} is no text"))
-        };
-        self.get(name).map(text).transpose()
-    }
-
-    /// What is given explicitly, null included.
-    pub fn names(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
 }
 
 fn number(value: &Value) -> Option<f64> {

@@ -1,0 +1,90 @@
+//! Errors and divergences of the last axis.
+
+use super::{Places, Reduction, Values, Weights};
+use crate::element::Activation;
+use crate::error::Result;
+use crate::layout::Layout;
+use crate::loss::{Loss, absolute, kl, squared};
+use crate::preset::Given;
+use crate::preset::argument::Tensor;
+use crate::preset::declare::declare;
+use crate::reduction::{mean, sum};
+use crate::weight::Weight;
+
+declare! {
+    /// `keras.losses.KLDivergence`: Σ t (ln t - ln p) over the last axis, then the reduction.
+    ///
+    /// Keras clips t and p to [1e-7, 1] first, which makes an absent class worth up to 1.6e-6; here it is worth
+    /// nothing.
+    KLDivergence: "keras==3.15.1"
+        "keras.losses.KLDivergence"
+            "(reduction, name, dtype)(y_true, y_pred, sample_weight, mask)",
+        "keras.losses.kl_divergence" "(y_true, y_pred)" { reduction = Reduction::None };
+    Given::dense(Layout::NHWC); {
+        /// What is done with the weighted values.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Multiplies the values.
+        sample_weight: Option<Tensor> = None,
+        /// The mask of the batch.
+        mask: Option<Weight> = None,
+    }
+}
+
+impl KLDivergence {
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
+        let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
+        Values::new(kl(Activation::Probability).reduce(sum(over)), left)
+            .reduced(self.reduction, weights)
+    }
+}
+
+declare! {
+    /// `keras.losses.MeanSquaredError`: (p - t)², the mean over the last axis, then the reduction.
+    MeanSquaredError: "keras==3.15.1"
+        "keras.losses.MeanSquaredError"
+            "(reduction, name, dtype)(y_true, y_pred, sample_weight, mask)",
+        "keras.losses.mean_squared_error" "(y_true, y_pred)" { reduction = Reduction::None };
+    Given::dense(Layout::NHWC); {
+        /// What is done with the weighted values.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Multiplies the values.
+        sample_weight: Option<Tensor> = None,
+        /// The mask of the batch.
+        mask: Option<Weight> = None,
+    }
+}
+
+impl MeanSquaredError {
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
+        let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
+        Values::new(squared(Activation::Identity).reduce(mean(over)), left)
+            .reduced(self.reduction, weights)
+    }
+}
+
+declare! {
+    /// `keras.losses.MeanAbsoluteError`: |p - t|, the mean over the last axis, then the reduction.
+    MeanAbsoluteError: "keras==3.15.1"
+        "keras.losses.MeanAbsoluteError"
+            "(reduction, name, dtype)(y_true, y_pred, sample_weight, mask)",
+        "keras.losses.mean_absolute_error" "(y_true, y_pred)" { reduction = Reduction::None };
+    Given::dense(Layout::NHWC); {
+        /// What is done with the weighted values.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Multiplies the values.
+        sample_weight: Option<Tensor> = None,
+        /// The mask of the batch.
+        mask: Option<Weight> = None,
+    }
+}
+
+impl MeanAbsoluteError {
+    fn order(&self, given: &Given) -> Result<Loss> {
+        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
+        let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
+        Values::new(absolute(Activation::Identity).reduce(mean(over)), left)
+            .reduced(self.reduction, weights)
+    }
+}
