@@ -165,10 +165,11 @@ fn errors_of_the_size_of_rounding_are_not_refused() {
 fn a_perturbed_value_is_refused() {
     let (refused, all) = refused(|case, outcome| {
         let by = if case.single { 1e-4 } else { 1e-9 };
-        (outcome.value != 0.0)
+        // Where the last bits decide on a value, nothing is said of it.
+        (outcome.value != 0.0 && !unsure(case).0)
             .then(|| Ok(Outcome { value: outcome.value * (1.0 + by), ..outcome.clone() }))
     });
-    assert!(refused * 9 > all * 8 && all > 300, "{refused} of {all}");
+    assert!(refused * 20 > all * 19 && all > 300, "{refused} of {all}");
 }
 
 #[test]

@@ -26,10 +26,17 @@ fn the_orders_of_the_comparison_are_those_of_the_presets() -> lossfold::Result<(
 }
 
 #[test]
-fn every_line_of_the_comparison_has_a_row() {
+fn every_line_of_the_comparison_has_a_row_of_its_loss() {
     let rows = include_str!("golden/frameworks.jsonl");
     for (call, _, row) in compared() {
-        assert!(rows.contains(&format!("\"id\": \"{row}\"")), "{call}: no row {row}");
+        let id = format!("\"id\": \"{row}\"");
+        let line = rows.lines().find(|line| line.contains(&id));
+        let line = line.unwrap_or_else(|| panic!("{call}: no row {row}"));
+        let name = call.split('(').next().and_then(|path| path.rsplit('.').next()).unwrap_or("");
+        assert!(
+            line.contains(&format!("\"loss\": \"{name}\"")),
+            "{call}: row {row} is of another loss"
+        );
     }
 }
 

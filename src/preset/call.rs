@@ -12,12 +12,12 @@ pub(super) struct Call<'t> {
     pub(super) name: &'t str,
     pub(super) at: usize,
     /// The arguments of every pair of parentheses.
-    pub(super) groups: Vec<Vec<Given<'t>>>,
+    pub(super) groups: Vec<Vec<Written<'t>>>,
 }
 
 /// An argument as it was written: with its name, or by its place.
 #[derive(Clone, Debug)]
-pub(super) struct Given<'t> {
+pub(super) struct Written<'t> {
     pub(super) name: Option<&'t str>,
     pub(super) at: usize,
     pub(super) value: Value<'t>,
@@ -120,8 +120,8 @@ fn dotted<'t>(text: &'t str, cursor: &mut Cursor<'t>) -> Result<&'t str> {
 }
 
 /// Reads `value, name=value, ...)`.
-fn arguments<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Vec<Given<'t>>> {
-    let mut given: Vec<Given<'t>> = Vec::new();
+fn arguments<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Vec<Written<'t>>> {
+    let mut given: Vec<Written<'t>> = Vec::new();
     while !cursor.takes(')') {
         let at = cursor.at();
         let name = cursor.peek_word().filter(|word| {
@@ -135,7 +135,7 @@ fn arguments<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result
             return Err(cursor
                 .expected("`name=value`: an argument by its place comes before all named ones"));
         }
-        given.push(Given { name, at, value: value(text, cursor, depth + 1)? });
+        given.push(Written { name, at, value: value(text, cursor, depth + 1)? });
         if !cursor.takes(',') && !cursor.sees(')') {
             return Err(cursor.expected("`,` or `)`"));
         }
@@ -171,7 +171,7 @@ fn value<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Val
 }
 
 /// Reads `'name': value, ...}`.
-fn entries<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Vec<Given<'t>>> {
+fn entries<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Vec<Written<'t>>> {
     let mut given = Vec::new();
     while !cursor.takes('}') {
         let at = cursor.at();
@@ -180,7 +180,7 @@ fn entries<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<V
         };
         let name = Some(quoted(text, cursor, quote)?);
         cursor.expect(':')?;
-        given.push(Given { name, at, value: value(text, cursor, depth + 1)? });
+        given.push(Written { name, at, value: value(text, cursor, depth + 1)? });
         if !cursor.takes(',') && !cursor.sees('}') {
             return Err(cursor.expected("`,` or `}`"));
         }
@@ -235,7 +235,7 @@ fn named<'t>(text: &'t str, cursor: &mut Cursor<'t>, depth: usize) -> Result<Wha
     }
     cursor.takes('(');
     let first = arguments(text, cursor, depth)?.into_iter().next();
-    let Some(Given { name: None, value, .. }) = first else {
+    let Some(Written { name: None, value, .. }) = first else {
         return Err(cursor.error_at(start, format!("`{name}` without a list of numbers")));
     };
     while cursor.takes('.') {

@@ -136,18 +136,19 @@ pub(super) fn find(call: &Call<'_>) -> Result<&'static Entry> {
         Some(entry.last()) == last
             && (entry.path.ends_with(&format!(".{full}")) || first == entry.path.split('.').next())
     };
-    let found = unique(known.iter().copied().filter(fits).map(|entry| entry.path));
-    match found[..] {
-        [path] => exact(path).ok_or_else(|| call.error_at(call.at, "no such loss")),
-        [] => {
+    let found = || known.iter().copied().filter(fits);
+    let paths = unique(found().map(|entry| entry.path));
+    match (found().next(), &paths[..]) {
+        (Some(entry), [_]) => Ok(entry),
+        (None, _) => {
             let names = known.iter().flat_map(|entry| [entry.path, entry.last()]);
             let near = hint(call.name, names.clone());
             let near = if near.is_empty() { hint(last.unwrap_or_default(), names) } else { near };
             Err(call.error_at(call.at, format!("no loss `{}` is known{near}", call.name)))
         }
-        _ => Err(call.error_at(
+        (Some(_), paths) => Err(call.error_at(
             call.at,
-            format!("`{}` is a loss of several frameworks: {}", call.name, found.join(", ")),
+            format!("`{}` is a loss of several frameworks: {}", call.name, paths.join(", ")),
         )),
     }
 }

@@ -40,6 +40,7 @@
 #![allow(clippy::unnecessary_wraps, clippy::unused_self, clippy::doc_markdown)]
 
 mod argument;
+mod axes;
 pub mod burn;
 mod call;
 pub mod candle;
@@ -65,6 +66,7 @@ pub mod tf_keras;
 pub mod torch;
 
 pub use argument::{Reduce, Tensor};
+pub use axes::Places;
 pub use diff::{Agreement, Difference, Line, Situation, diff};
 pub use entry::{Entry, list};
 pub use ignore::Ignore;

@@ -11,45 +11,23 @@
 use super::argument::words;
 use super::declare::declare;
 use super::entry::Entry;
-use super::{Given, refuse};
+use super::{Given, Places, refuse};
+use crate::axis::Axes;
 use crate::axis::Axis::{Class, Image, Pixel};
-use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Bce};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::{Loss, bce};
-use crate::reduction::{Over, Reduction, mean, sum};
+use crate::reduction::{Over, mean, sum};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 
 pub(super) const ALL: &[&[Entry]] =
     &[TilborghsDice::ENTRIES, MilletariDice::ENTRIES, SudreGdl::ENTRIES, TaghanakiCombo::ENTRIES];
 
-/// The axes of a ratio by their numbers in the layout, and the mean over the others.
-fn ratio_axes(numbers: &[i64], layout: Layout) -> Result<(Axes, Option<Reduction>)> {
-    let axes = layout.axes();
-    let mut over = Axes::NONE;
-    for &number in numbers {
-        let Some(&axis) = usize::try_from(number).ok().and_then(|number| axes.get(number)) else {
-            return refuse(format!("axis {number} of a tensor of {} axes", axes.len()));
-        };
-        over = over.with(axis);
-    }
-    let apart = |(number, axis): (usize, &Axis)| {
-        over.contains(*axis) && !numbers.iter().any(|&named| usize::try_from(named) == Ok(number))
-    };
-    if axes.iter().enumerate().any(apart) {
-        return refuse(format!("axes {numbers:?} take a part of the pixel axes of {layout}"));
-    }
-    let left: Axes = axes.iter().copied().collect::<Axes>().without(over);
-    Ok((over, (!left.is_empty()).then(|| mean(left))))
-}
-
-fn means(loss: Loss, left: Option<Reduction>) -> Loss {
-    match left {
-        Some(left) => loss.reduce(left),
-        None => loss,
-    }
+/// The mean of what a ratio leaves.
+fn averaged(loss: Loss, left: Axes) -> Loss {
+    if left.is_empty() { loss } else { loss.reduce(mean(left)) }
 }
 
 words! {
@@ -69,7 +47,7 @@ declare! {
     TilborghsDice: "paper==2022" "paper.tilborghs_dice" "(phi, eps, eps_in)";
     Given::dense(Layout::NCHW); {
         /// The tensor axes of one ratio.
-        phi: Vec<i64> = vec![2, 3],
+        phi: Places = Places(vec![2, 3]),
         /// The epsilon.
         eps: f64 = 1e-7,
         /// Where the epsilon stands.
@@ -79,13 +57,13 @@ declare! {
 
 impl TilborghsDice {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = ratio_axes(&self.phi, given.layout)?;
+        let (over, left) = Places::of(Some(&self.phi), given.layout)?;
         let ratio = Ratio::over(over);
         let ratio = match self.eps_in {
             EpsIn::Denominator => ratio.smooth_denominator(self.eps),
             EpsIn::Both => ratio.smooth(self.eps),
         };
-        Ok(means(overlap(Activation::Probability).dice(ratio), left))
+        Ok(averaged(overlap(Activation::Probability).dice(ratio), left))
     }
 }
 
@@ -94,14 +72,14 @@ declare! {
     MilletariDice: "paper==2016" "paper.milletari_dice" "(axis)";
     Given::dense(Layout::NCHW); {
         /// The tensor axes of one ratio.
-        axis: Vec<i64> = vec![2, 3],
+        axis: Places = Places(vec![2, 3]),
     }
 }
 
 impl MilletariDice {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = ratio_axes(&self.axis, given.layout)?;
-        Ok(means(overlap(Activation::Probability).dice(Ratio::over(over).exponent(2.0)), left))
+        let (over, left) = Places::of(Some(&self.axis), given.layout)?;
+        Ok(averaged(overlap(Activation::Probability).dice(Ratio::over(over).exponent(2.0)), left))
     }
 }
 

@@ -15,13 +15,11 @@
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 
-use super::Given;
 use super::argument::{Tensor, words};
 use super::declare::declare;
 use super::entry::Entry;
-use super::keras::{
-    EPSILON, Places, Values, Weights, alpha, categorical, expect_last, focal, per_pixel,
-};
+use super::keras::{EPSILON, Values, Weights, alpha, categorical, expect_last, focal, per_pixel};
+use super::{Given, Places};
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
@@ -292,8 +290,7 @@ declare! {
 
 impl KLDivergence {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
-        let values = Values::new(kl(Activation::Probability).reduce(sum(over)), left);
+        let values = Values::of_last(kl(Activation::Probability), sum, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         self.reduction.of(values, weights)
     }
@@ -316,8 +313,7 @@ declare! {
 
 impl MeanSquaredError {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
-        let values = Values::new(squared(Activation::Identity).reduce(mean(over)), left);
+        let values = Values::of_last(squared(Activation::Identity), mean, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         self.reduction.of(values, weights)
     }
@@ -340,8 +336,7 @@ declare! {
 
 impl MeanAbsoluteError {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
-        let values = Values::new(absolute(Activation::Identity).reduce(mean(over)), left);
+        let values = Values::of_last(absolute(Activation::Identity), mean, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         self.reduction.of(values, weights)
     }

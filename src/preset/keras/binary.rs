@@ -1,13 +1,13 @@
 //! Binary cross-entropy: the mean over `axis` of both terms.
 
-use super::{EPSILON, Places, Reduction, Values, Weights};
+use super::{EPSILON, Reduction, Values, Weights};
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::{Loss, bce};
-use crate::preset::Given;
 use crate::preset::argument::Tensor;
 use crate::preset::declare::declare;
+use crate::preset::{Given, Places};
 use crate::reduction::mean;
 use crate::weight::Weight;
 

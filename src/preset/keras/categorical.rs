@@ -1,6 +1,6 @@
 //! Cross-entropies over the classes.
 
-use super::{EPSILON, Places, Reduction, Values, Weights, focal};
+use super::{EPSILON, Reduction, Values, Weights, focal};
 use crate::axis::Axis::Class;
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::layout::Layout;
 use crate::loss::{Loss, Map, cross_entropy, predicted};
 use crate::preset::argument::{Broadcast, Tensor};
 use crate::preset::declare::declare;
-use crate::preset::{Given, refuse};
+use crate::preset::{Given, Places, refuse};
 use crate::reduction::sum;
 use crate::weight::Weight;
 

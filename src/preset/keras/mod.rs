@@ -28,14 +28,12 @@
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 
-mod axes;
 mod binary;
 mod categorical;
 mod overlap;
 mod reduce;
 mod regression;
 
-pub use axes::Places;
 pub use binary::{BinaryCrossentropy, BinaryFocalCrossentropy};
 pub use categorical::{
     CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,

@@ -1,13 +1,13 @@
 //! Dice and Tversky: one ratio over `axis`.
 
-use super::{EPSILON, Places, Reduction, Values, Weights};
+use super::{EPSILON, Reduction, Values, Weights};
 use crate::element::Activation;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::preset::Given;
 use crate::preset::argument::Tensor;
 use crate::preset::declare::declare;
+use crate::preset::{Given, Places};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 

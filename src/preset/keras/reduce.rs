@@ -4,8 +4,8 @@ use crate::axis::{Axes, Axis};
 use crate::error::Result;
 use crate::loss::Loss;
 use crate::preset::argument::{Argument, Tensor, words};
-use crate::preset::refuse;
-use crate::reduction::{Empty, Over, mean, sum};
+use crate::preset::{Given, Places, refuse};
+use crate::reduction::{Empty, Over, Reduction as Order, mean, sum};
 use crate::weight::Weight;
 
 words! {
@@ -54,6 +54,16 @@ pub(in crate::preset) struct Weights<'w> {
 impl Values {
     pub(in crate::preset) fn new(loss: Loss, left: Axes) -> Self {
         Self { loss, left, factor: 1.0 }
+    }
+
+    /// A source, taken together over the last axis.
+    pub(in crate::preset) fn of_last(
+        source: Loss,
+        together: fn(Over) -> Order,
+        given: &Given,
+    ) -> Result<Self> {
+        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
+        Ok(Self::new(source.reduce(together(over)), left))
     }
 
     /// The weighted values, reduced.

@@ -1,6 +1,6 @@
 //! Errors and divergences of the last axis.
 
-use super::{Places, Reduction, Values, Weights};
+use super::{Reduction, Values, Weights};
 use crate::element::Activation;
 use crate::error::Result;
 use crate::layout::Layout;
@@ -32,10 +32,8 @@ declare! {
 
 impl KLDivergence {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
-        Values::new(kl(Activation::Probability).reduce(sum(over)), left)
-            .reduced(self.reduction, weights)
+        Values::of_last(kl(Activation::Probability), sum, given)?.reduced(self.reduction, weights)
     }
 }
 
@@ -57,9 +55,8 @@ declare! {
 
 impl MeanSquaredError {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
-        Values::new(squared(Activation::Identity).reduce(mean(over)), left)
+        Values::of_last(squared(Activation::Identity), mean, given)?
             .reduced(self.reduction, weights)
     }
 }
@@ -82,9 +79,8 @@ declare! {
 
 impl MeanAbsoluteError {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let (over, left) = Places::of(Some(&Places::last()), given.layout)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
-        Values::new(absolute(Activation::Identity).reduce(mean(over)), left)
+        Values::of_last(absolute(Activation::Identity), mean, given)?
             .reduced(self.reduction, weights)
     }
 }

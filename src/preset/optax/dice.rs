@@ -1,15 +1,15 @@
 //! Dice losses.
 
+use crate::axis::Axes;
 use crate::axis::Axis::{Class, Image, Pixel};
-use crate::axis::{Axes, Axis};
 use crate::element::Activation;
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::preset::argument::Reduce;
+use crate::preset::argument::{Argument, Reduce};
 use crate::preset::declare::declare;
-use crate::preset::{Given, refuse};
-use crate::reduction::{Empty, mean, sum};
+use crate::preset::{Given, Places, refuse};
+use crate::reduction::{Empty, Over, mean, sum};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 
@@ -22,31 +22,13 @@ fn activation(apply: bool, given: &Given) -> Activation {
     }
 }
 
-/// The axes by their numbers, negative ones from the last.
-fn axes(numbers: Option<&[i64]>, layout: Layout) -> Result<Axes> {
-    let Some(numbers) = numbers else { return Ok(Pixel.into()) };
-    let all = layout.axes();
-    let place = |number: i64| {
-        let from = usize::try_from(number.unsigned_abs()).ok()?;
-        let place = if number < 0 { all.len().checked_sub(from)? } else { from };
-        (place < all.len()).then_some(place)
-    };
-    let mut places = Vec::new();
-    for &number in numbers {
-        match place(number) {
-            Some(place) => places.push(place),
-            None => return refuse(format!("axis: {layout} has no axis {number}")),
-        }
+/// The axes of the sums: pixel, or those that are named, of which some stay.
+fn axes(places: Option<&Places>, layout: Layout) -> Result<Axes> {
+    let Some(places) = places else { return Ok(Pixel.into()) };
+    match Places::of(Some(places), layout)? {
+        (Over::Axes(over), _) if !over.is_empty() => Ok(over),
+        _ => refuse(format!("axis: {} leaves nothing to sum or no axis to reduce", places.show())),
     }
-    let over: Axes = places.iter().map(|&place| all[place]).collect();
-    let whole = |(place, axis): (usize, &Axis)| !over.contains(*axis) || places.contains(&place);
-    if !all.iter().enumerate().all(whole) {
-        return refuse(format!("axis: {numbers:?} takes a part of the pixel axes of {layout}"));
-    }
-    if over.is_empty() || over == all.iter().copied().collect::<Axes>() {
-        return refuse(format!("axis: {numbers:?} leaves nothing to sum or no axis to reduce"));
-    }
-    Ok(over)
 }
 
 declare! {
@@ -76,13 +58,13 @@ declare! {
         /// Whether class 0 goes.
         ignore_background: bool = false,
         /// The axes of the sums, by their numbers.
-        axis: Option<Vec<i64>> = None,
+        axis: Option<Places> = None,
     }
 }
 
 impl DiceLoss {
     fn order(&self, given: &Given) -> Result<Loss> {
-        let over = axes(self.axis.as_deref(), given.layout)?;
+        let over = axes(self.axis.as_ref(), given.layout)?;
         let ratio = Ratio::over(over);
         let ratio = if self.smooth == 0.0 { ratio.empty(Empty::Nan) } else { ratio };
         let terms = overlap(activation(self.apply_softmax, given));

@@ -1,11 +1,11 @@
 //! `axis`: tensor axes by their numbers.
 
+use super::argument::Argument;
+use super::call::Value;
+use super::refuse;
 use crate::axis::Axes;
 use crate::error::Result;
 use crate::layout::Layout;
-use crate::preset::argument::Argument;
-use crate::preset::call::Value;
-use crate::preset::refuse;
 use crate::reduction::Over;
 
 /// The numbers of tensor axes, counted from the end where negative.
@@ -14,12 +14,12 @@ pub struct Places(pub Vec<i64>);
 
 impl Places {
     /// The last axis.
-    pub(in crate::preset) fn last() -> Self {
+    pub(super) fn last() -> Self {
         Self(vec![-1])
     }
 
     /// The axes of a layout that these are, or all axes without any, and the axes that are left.
-    pub(in crate::preset) fn of(places: Option<&Self>, layout: Layout) -> Result<(Over, Axes)> {
+    pub(super) fn of(places: Option<&Self>, layout: Layout) -> Result<(Over, Axes)> {
         let Some(Self(numbers)) = places else { return Ok((Over::All, Axes::NONE)) };
         let axes = layout.axes();
         let mut taken = vec![false; axes.len()];
