@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Head,
     /// A framework's call that the framework refuses, or that has no order here.
     Preset,
+    /// A loss that a tensor library's operations cannot compute.
+    Backend,
 }
 
 impl Error {

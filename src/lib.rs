@@ -116,6 +116,8 @@
 mod axis;
 mod batch;
 mod between;
+#[cfg(feature = "burn")]
+pub mod burn;
 mod element;
 mod error;
 mod explain;

@@ -21,6 +21,7 @@ const TIERS: &[&[&str]] = &[
     &["reference"],
     &["kernel"],
     &["fused"],
+    &["burn"],
     &["explain"],
     &["between"],
     &["outputs"],

@@ -2,10 +2,10 @@
 
 use crate::axis::Axis;
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::{Loss, Map};
+use crate::loss::{Loss, Map, common_weights};
 
 use super::evaluate::{How, Taped, World, at_group, node};
-use super::field::{Factor, Field, Mass, Value, common_weights, reads};
+use super::field::{Factor, Field, Mass, Value, reads};
 use super::grid::{Grid, Mask, Shape, both, product};
 use super::live::{gather_live, live_below, live_of_term};
 use super::plan::Spot;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
-use crate::error::{Error, ErrorKind, Result};
-use crate::loss::Loss;
+use crate::loss::Rides;
 
 use super::grid::{Grid, Mask, Shape, both};
 use super::plan::Named;
@@ -154,48 +153,20 @@ pub(super) fn place(
     places.collect::<Vec<_>>().join(", ")
 }
 
-/// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
-/// broadcast along an axis takes on the weights of that axis. What one term skips, the sum skips.
-pub(super) fn common_weights<'a>(
-    what: &str,
-    loss: &Loss,
-    terms: impl Iterator<Item = (Axes, &'a [Mass])> + Clone,
-) -> Result<Vec<Mass>> {
-    let mut common: Vec<Mass> = Vec::new();
-    for (_, weights) in terms.clone() {
-        let mut unmatched = common.clone();
-        for weight in weights {
-            match unmatched.iter().position(|known| known == weight) {
-                Some(place) => drop(unmatched.remove(place)),
-                None => common.push(weight.clone()),
-            }
-        }
+impl Rides for Mass {
+    fn name(&self) -> &str {
+        &self.name
     }
-    for (axes, weights) in terms {
-        let mut own = weights.to_vec();
-        for weight in &common {
-            if let Some(place) = own.iter().position(|known| known == weight) {
-                own.remove(place);
-            } else if !weight.skips && axes.contains_all(weight.axes) {
-                return Err(Error::new(
-                    ErrorKind::Weight,
-                    format!(
-                        "{what}: the terms of `{loss}` carry different weights (`{}` is not on all of \
-                         them); weigh the {what} instead",
-                        weight.name
-                    ),
-                ));
-            }
-        }
+
+    fn axes(&self) -> Axes {
+        self.axes
     }
-    if common.iter().filter(|weight| weight.depends).count() > 1 {
-        return Err(Error::new(
-            ErrorKind::Weight,
-            format!(
-                "{what}: the terms of `{loss}` carry different denominators that are made from the \
-                 prediction; at most one can weigh the {what}"
-            ),
-        ));
+
+    fn depends(&self) -> bool {
+        self.depends
     }
-    Ok(common)
+
+    fn skips(&self) -> bool {
+        self.skips
+    }
 }

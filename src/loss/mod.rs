@@ -3,8 +3,10 @@
 mod arithmetic;
 mod classes;
 mod display;
+mod outline;
 
 pub(crate) use classes::Classes;
+pub(crate) use outline::{Rides, common_weights};
 
 use std::sync::Arc;
 

@@ -4,9 +4,10 @@ use ndarray::Array3;
 
 use super::evaluate::{Evaluated, How};
 use super::outline::{Evaluation, gather_live};
+use crate::axis::Axes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Carried, Field, spread, weighted};
-use crate::loss::Loss;
+use crate::loss::{Loss, Rides, common_weights};
 
 impl Evaluation<'_, '_> {
     pub(super) fn sum<'l>(
@@ -34,7 +35,8 @@ impl Evaluation<'_, '_> {
                 *total += weighted(*coefficient, v);
             });
         }
-        let weights = common_weights("sum", loss, inputs.iter().map(|(_, input)| &input.field))?;
+        let fields = inputs.iter().map(|(_, input)| (input.field.axes, &input.field.weights[..]));
+        let weights = common_weights("sum", loss, fields)?;
         let field = Field { axes, extents: self.data.extents, classes, value, weights };
         Ok(Evaluated { loss, field, how: How::Sum { inputs } })
     }
@@ -53,7 +55,8 @@ impl Evaluation<'_, '_> {
         let (over, under) = (below(over)?, below(under)?);
         let (axes, classes) = self.outline(loss)?;
         let shape = self.shape(axes, &classes);
-        let weights = common_weights("quotient", loss, [&over.field, &under.field].into_iter())?;
+        let fields = [&over.field, &under.field].map(|field| (field.axes, &field.weights[..]));
+        let weights = common_weights("quotient", loss, fields.into_iter())?;
         let mut field = Field {
             axes,
             extents: self.data.extents,
@@ -81,48 +84,20 @@ impl Evaluation<'_, '_> {
     }
 }
 
-/// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
-/// broadcast along an axis takes on the weights of that axis. What one term skips, the sum skips.
-fn common_weights<'f>(
-    what: &str,
-    loss: &Loss,
-    fields: impl Iterator<Item = &'f Field> + Clone,
-) -> Result<Vec<Carried>> {
-    let mut common: Vec<Carried> = Vec::new();
-    for field in fields.clone() {
-        let mut unmatched = common.clone();
-        for weight in &field.weights {
-            match unmatched.iter().position(|known| known == weight) {
-                Some(place) => drop(unmatched.remove(place)),
-                None => common.push(weight.clone()),
-            }
-        }
+impl Rides for Carried {
+    fn name(&self) -> &str {
+        &self.name
     }
-    for field in fields {
-        let mut own = field.weights.clone();
-        for weight in &common {
-            if let Some(place) = own.iter().position(|known| known == weight) {
-                own.remove(place);
-            } else if !weight.skips && field.axes.contains_all(weight.axes) {
-                return Err(Error::new(
-                    ErrorKind::Weight,
-                    format!(
-                        "{what}: the terms of `{loss}` carry different weights (`{}` is not on all of \
-                         them); weigh the {what} instead",
-                        weight.name
-                    ),
-                ));
-            }
-        }
+
+    fn axes(&self) -> Axes {
+        self.axes
     }
-    if common.iter().filter(|weight| weight.depends).count() > 1 {
-        return Err(Error::new(
-            ErrorKind::Weight,
-            format!(
-                "{what}: the terms of `{loss}` carry different denominators that are made from the \
-                 prediction; at most one can weigh the {what}"
-            ),
-        ));
+
+    fn depends(&self) -> bool {
+        self.depends
     }
-    Ok(common)
+
+    fn skips(&self) -> bool {
+        self.skips
+    }
 }

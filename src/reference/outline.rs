@@ -4,10 +4,9 @@ use ndarray::{Array3, Axis as Dim};
 
 use super::data::Data;
 use crate::axis::{Axes, Axis};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::field::spread;
-use crate::loss::{Loss, Node};
-use crate::region::{Before, Overlap};
+use crate::loss::Loss;
 
 type Shape = (usize, usize, usize);
 
@@ -24,37 +23,7 @@ impl Evaluation<'_, '_> {
 
     /// The axes and the classes of the field of a loss.
     pub(super) fn outline(&self, loss: &Loss) -> Result<(Axes, Vec<usize>)> {
-        let axes = loss.axes(&|weight| self.data.axes(weight));
-        if !axes.contains(Axis::Class) {
-            return Ok((axes, Vec::new()));
-        }
-        let all = || (0..self.data.extents.class).collect();
-        let classes = match loss.node() {
-            Node::Element(_) | Node::TooLarge => all(),
-            Node::Region { overlap, .. } => self.selected(overlap)?,
-            Node::Select(child, kept) => {
-                kept.of(&self.outline(child)?.1, self.data.extents.class)?
-            }
-            node => {
-                // A weight with a class axis widens a field that lacks one to all classes.
-                let mut found: Option<Vec<usize>> = None;
-                for child in node.children() {
-                    let (axes, classes) = self.outline(child)?;
-                    if !axes.contains(Axis::Class) {
-                        continue;
-                    }
-                    if found.as_ref().is_some_and(|found| *found != classes) {
-                        return Err(Error::new(
-                            ErrorKind::Order,
-                            format!("order: the terms of `{loss}` have different classes"),
-                        ));
-                    }
-                    found = Some(classes);
-                }
-                found.unwrap_or_else(all)
-            }
-        };
-        Ok((axes, classes))
+        loss.outline(&|weight| self.data.axes(weight), self.data.extents.class)
     }
 
     /// The classes over which a weight is made: those of the field, all where its class axis is gone.
@@ -64,16 +33,6 @@ impl Evaluation<'_, '_> {
         } else {
             (0..self.data.extents.class).collect()
         }
-    }
-
-    fn selected(&self, overlap: &Overlap) -> Result<Vec<usize>> {
-        let mut classes: Vec<usize> = (0..self.data.extents.class).collect();
-        for step in &overlap.steps {
-            if let Before::Select(kept) = step {
-                classes = kept.of(&classes, self.data.extents.class)?;
-            }
-        }
-        Ok(classes)
     }
 }
 

@@ -1,0 +1,213 @@
+//! What a prediction is compared with, and the weights that come with it, as tensors of any rank.
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Bool, DType, Float, FloatDType, Int, IntDType, Tensor};
+
+use super::grid::{Cells, Grid};
+use crate::axis::{Axes, Axis};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::Layout;
+use crate::weight::Weight;
+
+/// The target of a prediction, and the image weights, map and mask that come with it.
+///
+/// A dense target is a tensor of the prediction's shape, labels are one of integers without the class axis; both
+/// turn into a target by themselves. Weights count where the loss names `image`, `map` or `mask`.
+///
+/// ```
+/// use burn::tensor::{Bool, Device, Int, Tensor};
+/// use lossfold::{Axis, Layout, Loss, burn::Target};
+///
+/// let device = Device::flex();
+/// let logits = Tensor::<3>::zeros([2, 5, 3], &device); // image, class, pixel
+/// let labels = Tensor::<2, Int>::from_data([[0, 1, 4], [2, 2, 255]], &device);
+/// let mask = Tensor::<2, Bool>::from_data([[true, true, false], [true, true, true]], &device);
+/// let target = Target::labels(labels).ignore(255).with_mask([Axis::Image, Axis::Pixel], mask);
+///
+/// let loss: Loss = "cross_entropy(softmax) > sum(class) > weigh(mask) > mean(all)".parse()?;
+/// let layout: Layout = "image class pixel".parse()?;
+/// let value: f32 = loss.forward(logits, target, layout)?.into_scalar();
+/// assert!((value - 5_f32.ln()).abs() < 1e-6); // of the four pixels that count
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub(super) truth: Truth,
+    pub(super) image: Option<Aligned>,
+    pub(super) map: Option<Aligned>,
+    pub(super) mask: Option<Aligned>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Truth {
+    Dense(Arc<dyn AnyRank>),
+    Labels(Arc<dyn AnyRank>, Option<i64>),
+}
+
+/// A weight and the axes that it has, which the layout may lack.
+#[derive(Clone, Debug)]
+pub(super) struct Aligned {
+    pub(super) axes: Axes,
+    pub(super) values: Arc<dyn AnyRank>,
+}
+
+/// A tensor whose rank and kind are known at run time.
+pub(super) trait AnyRank: fmt::Debug + Send + Sync {
+    fn shape(&self) -> Vec<usize>;
+    /// Its cells as floats of the grid's type, where it has the axes of `layout`.
+    fn cells(&self, grid: &Grid, layout: Layout) -> Cells;
+    /// Its memory on burn's CPU backend: of floats as f32 or f64, of integers as i64, of flags as u8.
+    fn dense(&self) -> Option<FlexTensor>;
+}
+
+macro_rules! any_rank {
+    ($kind:ty, $float:expr, $plain:expr) => {
+        impl<const D: usize> AnyRank for Tensor<D, $kind> {
+            fn shape(&self) -> Vec<usize> {
+                self.dims().to_vec()
+            }
+
+            fn cells(&self, grid: &Grid, layout: Layout) -> Cells {
+                $float(grid.cells(self.clone(), layout), grid.dtype)
+            }
+
+            fn dense(&self) -> Option<FlexTensor> {
+                super::fused::dense($plain(self.clone().inner()))
+            }
+        }
+    };
+}
+any_rank!(
+    Float,
+    |cells: Tensor<_>, dtype: DType| cells.cast(dtype),
+    |tensor: Tensor<D>| match tensor.dtype() {
+        DType::F32 | DType::F64 => tensor,
+        _ => tensor.cast(FloatDType::F32),
+    }
+);
+any_rank!(
+    Int,
+    |cells: Tensor<_, Int>, dtype: DType| cells.float().cast(dtype),
+    |tensor: Tensor<D, Int>| tensor.cast(IntDType::I64)
+);
+any_rank!(
+    Bool,
+    |cells: Tensor<_, Bool>, dtype: DType| cells.float().cast(dtype),
+    std::convert::identity::<Tensor<D, Bool>>
+);
+
+impl Target {
+    /// A target of the shape of the prediction: 0 and 1, or what lies between.
+    pub fn dense<const D: usize>(target: Tensor<D>) -> Self {
+        Self::new(Truth::Dense(Arc::new(target)))
+    }
+
+    /// Class numbers: the shape of the prediction without its class axis.
+    pub fn labels<const D: usize>(labels: Tensor<D, Int>) -> Self {
+        Self::new(Truth::Labels(Arc::new(labels), None))
+    }
+
+    fn new(truth: Truth) -> Self {
+        Self { truth, image: None, map: None, mask: None }
+    }
+
+    /// The label whose pixels do not count, 255 or -100 for example. A dense target has none, and stays as it is.
+    #[must_use]
+    pub fn ignore(mut self, label: i64) -> Self {
+        if let Truth::Labels(_, ignored) = &mut self.truth {
+            *ignored = Some(label);
+        }
+        self
+    }
+
+    /// One weight per image, which counts where the loss names `image`.
+    #[must_use]
+    pub fn with_image_weights(mut self, weights: Tensor<1>) -> Self {
+        self.image = Some(Aligned { axes: Axis::Image.into(), values: Arc::new(weights) });
+        self
+    }
+
+    /// A weight per cell of `axes`, in the order of the prediction's layout, which counts where the loss names
+    /// `map`.
+    #[must_use]
+    pub fn with_map<const D: usize>(mut self, axes: impl Into<Axes>, map: Tensor<D>) -> Self {
+        self.map = Some(Aligned { axes: axes.into(), values: Arc::new(map) });
+        self
+    }
+
+    /// A mask per cell of `axes`, in the order of the prediction's layout, true where a cell counts; it counts
+    /// where the loss names `mask`.
+    #[must_use]
+    pub fn with_mask<const D: usize>(mut self, axes: impl Into<Axes>, mask: Tensor<D, Bool>) -> Self {
+        self.mask = Some(Aligned { axes: axes.into(), values: Arc::new(mask) });
+        self
+    }
+
+    pub(super) fn carried(&self, weight: &Weight) -> Option<&Aligned> {
+        match weight {
+            Weight::Image => self.image.as_ref(),
+            Weight::Map => self.map.as_ref(),
+            Weight::Mask => self.mask.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The axes of a weight that comes with the target.
+    pub(super) fn axes(&self, weight: &Weight) -> Axes {
+        self.carried(weight).map_or(Axes::NONE, |aligned| aligned.axes)
+    }
+
+    /// Refuses tensors that do not have the shape of a prediction of `layout`.
+    pub(super) fn check(&self, prediction: &[usize], layout: Layout) -> Result<()> {
+        let refuse = |why: String| Err(Error::new(ErrorKind::Shape, why));
+        if prediction.len() != layout.axes().len() {
+            let (axes, named) = (prediction.len(), layout.axes().len());
+            return refuse(format!(
+                "prediction: has {axes} axes {prediction:?}, the layout `{layout}` has {named}"
+            ));
+        }
+        let without_class = Axes::ALL.without(Axis::Class);
+        let (name, truth, axes) = match &self.truth {
+            Truth::Dense(truth) => ("target", truth, Axes::ALL),
+            Truth::Labels(labels, _) => ("labels", labels, without_class),
+        };
+        let weights = [("image weights", &self.image), ("map", &self.map), ("mask", &self.mask)];
+        let weights = weights.into_iter().filter_map(|(name, aligned)| {
+            aligned.as_ref().map(|Aligned { axes, values }| (name, values, *axes))
+        });
+        for (name, tensor, axes) in std::iter::once((name, truth, axes)).chain(weights) {
+            let kept = layout.axes().iter().zip(prediction).filter(|(axis, _)| axes.contains(**axis));
+            let mut expected: Vec<usize> = kept.map(|(_, &extent)| extent).collect();
+            // A tensor has at least one axis.
+            if expected.is_empty() {
+                expected.push(1);
+            }
+            if tensor.shape() != expected {
+                let found = tensor.shape();
+                return refuse(format!(
+                    "{name}: has shape {found:?}, expected {expected:?}, the extents of the prediction per \
+                     {axes}"
+                ));
+            }
+        }
+        match prediction.contains(&0) {
+            true => refuse(format!("prediction: has shape {prediction:?}, which holds no cell")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<const D: usize> From<Tensor<D>> for Target {
+    fn from(target: Tensor<D>) -> Self {
+        Self::dense(target)
+    }
+}
+
+impl<const D: usize> From<Tensor<D, Int>> for Target {
+    fn from(labels: Tensor<D, Int>) -> Self {
+        Self::labels(labels)
+    }
+}
