@@ -98,13 +98,13 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
 }
 
 /// The bounds between which p is clipped.
-fn bounds(bce: &Bce, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
-    bce.clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+pub(super) fn bounds(clip: Option<f64>, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
+    clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
 }
 
 /// The cell with its p clipped, where it is: the e^-b of SMP is that of the loss itself.
 fn clipped(bce: &Bce, narrow: fn(f64) -> f64, cell: Cell) -> Cell {
-    match bounds(bce, narrow) {
+    match bounds(bce.clip, narrow) {
         Some((least, most)) if !(least..=most).contains(&cell.p) => {
             let p = cell.p.clamp(least, most);
             Cell { p, ln_p: p.ln(), ln_q: (1.0 - p).ln(), bound: true, ..cell }
@@ -134,7 +134,7 @@ fn binary_cross_entropy(
         let value = -(times(a, ln_p) + times(b, ln_q));
         return (value, Slope { p: 0.0, ln_p: -a, ln_q: -b });
     }
-    let (least, most) = bounds(bce, narrow).unwrap_or((0.0, 1.0));
+    let (least, most) = bounds(bce.clip, narrow).unwrap_or((0.0, 1.0));
     let clipped = p.clamp(least, most);
     let epsilon = bce.epsilon.unwrap_or(0.0);
     let under = if p == clipped { q } else { 1.0 - clipped };
