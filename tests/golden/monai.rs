@@ -76,7 +76,9 @@ pub fn translate(row: &Row) -> Result<Case, String> {
 
 fn path(name: &str) -> String {
     match name {
-        "AsymmetricFocalLoss" => format!("monai.losses.unified_focal_loss.{name}"),
+        "AsymmetricFocalLoss" | "AsymmetricFocalTverskyLoss" => {
+            format!("monai.losses.unified_focal_loss.{name}")
+        }
         name => format!("monai.losses.{name}"),
     }
 }

@@ -24,7 +24,7 @@ mod wasserstein;
 pub use focal::FocalLoss;
 pub use overlap::{DiceLoss, GeneralizedDiceLoss, MaskedDiceLoss, TverskyLoss, VolumeWeight};
 pub use sums::{DiceCELoss, DiceFocalLoss, GeneralizedDiceFocalLoss};
-pub use unified::AsymmetricFocalLoss;
+pub use unified::{AsymmetricFocalLoss, AsymmetricFocalTverskyLoss, AsymmetricUnifiedFocalLoss};
 pub use wasserstein::{GeneralizedWassersteinDiceLoss, WassersteinWeight};
 
 use super::argument::{Reduce, Tensor};
@@ -46,6 +46,8 @@ pub(super) const ALL: &[&[Entry]] = &[
     DiceFocalLoss::ENTRIES,
     GeneralizedDiceFocalLoss::ENTRIES,
     AsymmetricFocalLoss::ENTRIES,
+    AsymmetricFocalTverskyLoss::ENTRIES,
+    AsymmetricUnifiedFocalLoss::ENTRIES,
     GeneralizedWassersteinDiceLoss::ENTRIES,
 ];
 
