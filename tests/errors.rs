@@ -120,7 +120,7 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸bce(sigmoid; threshold=0.5)" => "`threshold` needs `focal=2`";
     "‸bce(sigmoid; focal=2, threshold=0)" => "source `bce(sigmoid; focal=2, threshold=0)`: threshold is 0, expected a number in (0, 1]";
     "‸bce(softmax; focal=2, truth=logit)" => "source `bce(softmax; focal=2, truth=logit)`: truth=logit needs a logit; name sigmoid, not softmax";
-    "‸cross_entropy(softmax; focal=2, truth=loss)" => "source `cross_entropy(softmax; focal=2, truth=loss)`: truth is loss, but cross_entropy has one term; name none";
+    "‸cross_entropy(softmax; focal=2, truth=terms)" => "source `cross_entropy(softmax; focal=2, truth=terms)`: truth is terms, but cross_entropy has one term; name loss or none";
     "‸bce(sigmoid; alpha=2)" => "source `bce(sigmoid; alpha=2)`: alpha is 2, expected a number in [0, 1]";
     "‸cross_entropy(softmax; alpha=0.25)" => "source `cross_entropy(softmax; alpha=0.25)`: alpha weighs two terms, but cross_entropy has one; name positive";
     "bce(sigmoid; ‸weight=[1])" => "unknown option `weight`; known are clip, epsilon, log_floor, positive, smoothing, focal, truth, threshold, alpha";

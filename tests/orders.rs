@@ -937,6 +937,9 @@ fn the_factor_is_not_clipped_and_the_loss_is() {
     let of_loss = "bce(probability; clip=0.25, focal=2, truth=loss)";
     cell_costs(of_loss, 0.0, 1.0, 0.75_f64.powi(2) * 4_f64.ln());
     cell_costs(of_loss, 1.0, 1.0, 0.25_f64.powi(2) * -0.75_f64.ln());
+    let of_loss = "cross_entropy(probability; clip=0.25, focal=2, truth=loss)";
+    cell_costs(of_loss, 0.0, 1.0, 0.75_f64.powi(2) * 4_f64.ln());
+    cell_costs(of_loss, 1.0, 0.5, 0.25_f64.powi(2) * -0.5 * 0.75_f64.ln());
     cell_costs("bce(probability; log_floor=-1, focal=1)", 0.25, 1.0, 0.75);
     cell_costs("bce(probability; epsilon=0.5, focal=1)", 0.5, 1.0, 0.0);
 }

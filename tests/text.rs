@@ -140,7 +140,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 /// A factor that a loss of the activation may have, of one term or two.
 fn focal(activation: Activation, terms: usize) -> impl Strategy<Value = Focal> {
     let possible = |truth: &Truth| match truth {
-        Truth::Mixed => true,
+        Truth::Mixed | Truth::Loss => true,
         Truth::Logit => terms == 2 && activation == Activation::Sigmoid,
         _ => terms == 2,
     };

@@ -18,7 +18,9 @@
 use super::argument::{Tensor, words};
 use super::declare::declare;
 use super::entry::Entry;
-use super::keras::{EPSILON, Values, Weights, alpha, categorical, expect_last, focal, per_pixel};
+use super::keras::{
+    EPSILON, Values, Weights, alpha, categorical, clipped, expect_last, focal, per_pixel,
+};
 use super::{Given, Places};
 use crate::element::{Activation, Bce, Smoothing};
 use crate::error::Result;
@@ -194,8 +196,7 @@ fn smoothed(options: Bce, smoothing: f64) -> Bce {
 declare! {
     /// `tf_keras.losses.CategoricalFocalCrossentropy`: Σ_c -α (1 - q)^γ t ln q over the classes, then the reduction.
     ///
-    /// q is p / Σ_c p, of logits the softmax, clipped to [1e-7, 1 - 1e-7] in the logarithm. Keras clips it in the
-    /// factor, too, which matters for the gradient of probabilities beyond the bounds.
+    /// q is p / Σ_c p, of logits the softmax, clipped to [1e-7, 1 - 1e-7], in the factor, too.
     CategoricalFocalCrossentropy: "tf_keras==2.21.0"
         "tf_keras.losses.CategoricalFocalCrossentropy"
             "(alpha, gamma, from_logits, label_smoothing, axis, reduction, name)(y_true, y_pred, sample_weight, mask)",
@@ -227,7 +228,7 @@ impl CategoricalFocalCrossentropy {
         if self.label_smoothing != 0.0 {
             expect_last("label_smoothing", self.axis, given)?;
         }
-        let options = focal(categorical(self.from_logits).clip(EPSILON), self.gamma);
+        let options = focal(categorical(self.from_logits).clip(EPSILON), clipped(self.gamma));
         let source = cross_entropy(smoothed(options, self.label_smoothing));
         let values = alpha(source, &self.alpha, self.axis, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());

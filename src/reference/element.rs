@@ -76,16 +76,15 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
         }
     };
     let (a, b) = (of_positive * w * t, of_negative * (1.0 - t));
-    let of =
-        |a: f64, b: f64| binary_cross_entropy(bce, narrow, (a, b), (cell.p, cell.ln_p, cell.ln_q));
+    let open = (cell.p, cell.ln_p, cell.ln_q);
+    let of = |a: f64, b: f64| binary_cross_entropy(bce, narrow, (a, b), open);
     let of_one = || of(a, 0.0);
+    let by_loss = bce.focal.is_some_and(|focal| focal.truth == Truth::Loss);
+    let cell = if by_loss { clipped(bce, narrow, cell) } else { cell };
     match bce.focal {
         None if bce.negative => of(a, b),
         None => of_one(),
-        Some(focal) if bce.negative && !by_term => {
-            let cell = if focal.truth == Truth::Loss { clipped(bce, narrow, cell) } else { cell };
-            focused(focal, cell, of(a, b))
-        }
+        Some(focal) if bce.negative && !by_term => focused(focal, cell, of(a, b)),
         Some(focal) => {
             let positive = focused(focal, Cell { t: 1.0, ..cell }, of_one());
             if !bce.negative {

@@ -28,8 +28,6 @@ differences! {
         "detectron2 takes the mean of none, which is NaN; here one counts";
     KERAS_AXES: "keras", "axes of too many names",
         "the axes that stay and those that go have more parts than there are names: image, class and pixel";
-    KERAS_CLIPPED_FACTOR: "keras", "clipped factor",
-        "Keras clips the probability in the focal factor, too, where its gradient vanishes with that of the logarithm";
     KERAS_CLIPPED_TARGET: "keras", "clipped target",
         "Keras raises an absent class of the target to 1e-7";
     KERAS_DIVISION: "keras", "clip before division",

@@ -182,12 +182,7 @@ impl Called<'_> {
                 return Err(difference::KERAS_DIVISION.into());
             }
         } else if target.shape() == scores.shape() {
-            let smoothed =
-                self.argument("label_smoothing").and_then(Value::as_f64).unwrap_or(0.0) > 0.0;
             let focal = self.name.to_lowercase().contains("focal");
-            if focal && q.iter().zip(target).any(|(&q, &t)| q < EPSILON && (t > 0.0 || smoothed)) {
-                return Err(difference::KERAS_CLIPPED_FACTOR.into());
-            }
             if logits && !focal && target.sum_axis(axis).iter().any(|sum| (sum - 1.0).abs() > 1e-6)
             {
                 return Err(difference::KERAS_GRADIENT.into());

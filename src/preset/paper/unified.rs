@@ -10,14 +10,14 @@
 //! assert_eq!(
 //!     loss.to_string(),
 //!     "0.5 * (overlap(probability; clip=1e-7) > tversky(pixel; fp=0.25, fn=0.75, smooth=1e-7) > map(x^0.5) \
-//!      > mean(class, image)) + 0.5 * (cross_entropy(probability; clip=1e-7, focal=0.5) > scale(class=[0.25, 0.75]) \
+//!      > mean(class, image)) + 0.5 * (cross_entropy(probability; clip=1e-7, focal=0.5, truth=loss) > scale(class=[0.25, 0.75]) \
 //!      > sum(class) > mean(pixel, image))"
 //! );
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 
 use crate::axis::Axis::{Class, Image, Pixel};
-use crate::element::{Activation, Bce};
+use crate::element::{Activation, Bce, Focal, Truth};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::{Loss, Map, cross_entropy};
@@ -47,7 +47,8 @@ fn joined<T: PartialEq>(of: [T; 2], term: impl Fn(&T) -> Loss, weights: [f64; 2]
 pub(in crate::preset) fn focal(delta: f64, gammas: [f64; 2], epsilon: f64) -> Loss {
     let term = |gamma: &f64| {
         let plain = Bce::new(Activation::Probability).clip(epsilon);
-        cross_entropy(if *gamma == 0.0 { plain } else { plain.focal(*gamma) })
+        let factor = Focal::new(*gamma).truth(Truth::Loss);
+        cross_entropy(if *gamma == 0.0 { plain } else { plain.focal(factor) })
     };
     joined(gammas, term, [1.0 - delta, delta])
 }
@@ -107,8 +108,7 @@ declare! {
     ///
     /// L_T is the mean over images and classes of 1 - TI of the background and (1 - TI)^(1 - γ) of the foreground,
     /// TI = (TP + ε) / (TP + δ FN + (1 - δ) FP + ε). L_F is the mean over *pixels* of the sum of
-    /// (1 - δ) (1 - p)^γ (-t ln p) of the background and δ (-t ln p) of the foreground. p is clipped to [ε, 1 - ε], ε = 1e-7,
-    /// in all but the focal factor.
+    /// (1 - δ) (1 - p)^γ (-t ln p) of the background and δ (-t ln p) of the foreground. p is clipped to [ε, 1 - ε], ε = 1e-7.
     AsymUnifiedFocalLoss: "paper==2022" "paper.asym_unified_focal_loss" "(weight, delta, gamma)(y_true, y_pred)";
     Given::dense(Layout::NHWC).classes(2); {
         /// The share of the Tversky part.

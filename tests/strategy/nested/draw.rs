@@ -158,7 +158,9 @@ fn bce() -> impl Strategy<Value = Element> {
     (logs, weights, factors, prop::bool::weighted(0.75)).prop_map(
         |(logs, (positive, smoothing), (mut focal, alpha), negative)| {
             let alpha = alpha.filter(|_| negative);
-            if let Some(focus) = focal.as_mut().filter(|_| !negative) {
+            if let Some(focus) = focal.as_mut().filter(|_| !negative)
+                && focus.truth != Truth::Loss
+            {
                 focus.truth = Truth::Mixed;
             }
             Element::Bce { logs, positive, smoothing, focal, alpha, negative }
