@@ -156,6 +156,18 @@ const REFUSED: &[Refused] = &[
         "MONAI makes the labels under the mask background, which the prediction then misses",
     ),
     (
+        "monai",
+        "ignored pixels that a clip raises",
+        "monai.losses.AsymmetricUnifiedFocalLoss(ignore_index=255)",
+        "the ignored pixels stay in the mean and in the false positives, where the clip raises their 0 to 1e-7",
+    ),
+    (
+        "monai",
+        "two channels made of one",
+        "monai.losses.AsymmetricUnifiedFocalLoss()",
+        "background and foreground, each with its channel",
+    ),
+    (
         "nnunet",
         "no class of one",
         "SoftDiceLoss(do_bg=False)",

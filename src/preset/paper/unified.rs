@@ -82,7 +82,7 @@ pub(in crate::preset) fn expect_two_classes(given: &Given) -> Result<()> {
     match given.classes {
         None | Some(2) => Ok(()),
         Some(classes) => refuse(format!(
-            "{classes} classes: the loss is one of two, background and foreground, each with its channel"
+            "expected two classes, background and foreground, each with its channel, found {classes}"
         )),
     }
 }
