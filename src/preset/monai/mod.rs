@@ -16,12 +16,14 @@
 //! ```
 
 mod focal;
+mod levels;
 mod overlap;
 mod sums;
 mod unified;
 mod wasserstein;
 
 pub use focal::FocalLoss;
+pub use levels::{WeightMode, level_weights};
 pub use overlap::{DiceLoss, GeneralizedDiceLoss, MaskedDiceLoss, TverskyLoss, VolumeWeight};
 pub use sums::{DiceCELoss, DiceFocalLoss, GeneralizedDiceFocalLoss};
 pub use unified::{AsymmetricFocalLoss, AsymmetricFocalTverskyLoss, AsymmetricUnifiedFocalLoss};
