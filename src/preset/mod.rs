@@ -39,8 +39,12 @@
 //! Some orders depend on what the framework sees of the tensors: the number of classes, labels or a dense target.
 //! [`parse`] takes the customary case, [`parse_for`] takes what is [`Given`].
 
-// Every preset has the same method, and some take no argument, or refuse nothing. Formulas stand in the docs.
-#![allow(clippy::unnecessary_wraps, clippy::unused_self, clippy::doc_markdown)]
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "every preset has the same method, also where it has no argument or refuses nothing"
+)]
+#![allow(clippy::doc_markdown, reason = "formulas and the names of frameworks stand in the docs")]
 
 mod argument;
 mod axes;

@@ -16,6 +16,7 @@
 //! ```
 
 mod focal;
+mod generalized;
 mod levels;
 mod overlap;
 mod sums;
@@ -23,8 +24,9 @@ mod unified;
 mod wasserstein;
 
 pub use focal::FocalLoss;
+pub use generalized::{GeneralizedDiceLoss, VolumeWeight};
 pub use levels::{WeightMode, level_weights};
-pub use overlap::{DiceLoss, GeneralizedDiceLoss, MaskedDiceLoss, TverskyLoss, VolumeWeight};
+pub use overlap::{DiceLoss, MaskedDiceLoss, TverskyLoss};
 pub use sums::{DiceCELoss, DiceFocalLoss, GeneralizedDiceFocalLoss};
 pub use unified::{AsymmetricFocalLoss, AsymmetricFocalTverskyLoss, AsymmetricUnifiedFocalLoss};
 pub use wasserstein::{GeneralizedWassersteinDiceLoss, WassersteinWeight};

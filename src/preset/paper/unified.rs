@@ -65,7 +65,7 @@ pub(in crate::preset) fn focal_tversky(
     gammas: [f64; 2],
     epsilon: f64,
 ) -> Result<Loss> {
-    if let Some(gamma) = gammas.iter().find(|gamma| !(**gamma < 1.0)) {
+    if let Some(gamma) = gammas.iter().find(|gamma| gamma.is_nan() || **gamma >= 1.0) {
         return refuse(format!("gamma: is {gamma}, expected a number below 1"));
     }
     let ratio =
