@@ -102,6 +102,9 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸bce(identity)" => "source `bce(identity)`: cross-entropy needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
     "‸kl(identity)" => "source `kl(identity)`: a divergence needs a probability; name probability, log_probability, sigmoid, softmax or normalize";
     "predicted(sigmoid; ‸clip=0.1)" => "unknown option `clip`; there are none here";
+    "‸overlap(sigmoid; clip=0.5) > dice(all)" => "source `overlap(sigmoid; clip=0.5)`: clip is 0.5, expected a number in (0, 0.5)";
+    "overlap(sigmoid; ‸epsilon=0.1) > dice(all)" => "unknown option `epsilon`; known are clip";
+    "overlap(sigmoid; clip=0.1) > ‸lovasz(all)" => "order: ratio `lovasz(all)`: it sorts the errors of the prediction itself; name no clip";
     "bce(sigmoid; clip‸)" => "expected `=`, found `)`";
     "‸bce(sigmoid; clip=0.7)" => "source `bce(sigmoid; clip=0.7)`: clip is 0.7, expected a number in (0, 0.5)";
     "‸bce(sigmoid; epsilon=0)" => "source `bce(sigmoid; epsilon=0)`: epsilon is 0, expected a finite number above 0";
@@ -117,7 +120,7 @@ const LOSSES: &[(&str, &str)] = texts! {
     "‸bce(sigmoid; threshold=0.5)" => "`threshold` needs `focal=2`";
     "‸bce(sigmoid; focal=2, threshold=0)" => "source `bce(sigmoid; focal=2, threshold=0)`: threshold is 0, expected a number in (0, 1]";
     "‸bce(softmax; focal=2, truth=logit)" => "source `bce(softmax; focal=2, truth=logit)`: truth=logit needs a logit; name sigmoid, not softmax";
-    "‸cross_entropy(softmax; focal=2, truth=loss)" => "source `cross_entropy(softmax; focal=2, truth=loss)`: truth is loss, but cross_entropy has one term; name none";
+    "‸cross_entropy(softmax; focal=2, truth=terms)" => "source `cross_entropy(softmax; focal=2, truth=terms)`: truth is terms, but cross_entropy has one term; name loss or none";
     "‸bce(sigmoid; alpha=2)" => "source `bce(sigmoid; alpha=2)`: alpha is 2, expected a number in [0, 1]";
     "‸cross_entropy(softmax; alpha=0.25)" => "source `cross_entropy(softmax; alpha=0.25)`: alpha weighs two terms, but cross_entropy has one; name positive";
     "bce(sigmoid; ‸weight=[1])" => "unknown option `weight`; known are clip, epsilon, log_floor, positive, smoothing, focal, truth, threshold, alpha";
@@ -256,6 +259,8 @@ fn checks() -> Vec<Case> {
         Order: lovasz(all().false_positive(2.0)) => "order: ratio `lovasz(all; fp=2)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
         Order: lovasz(all().false_negative(2.0)) => "order: ratio `lovasz(all; fn=2)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
         Order: lovasz(all().absent(Absent::Skip).carry()) => "order: ratio `lovasz(all; absent=skip, carry)`: a Lovász step has absent and empty, but no smoothing, floors, exponent, soft overlap, weights or carry";
+        Order: loss(overlap(Activation::Sigmoid).clip(f64::NAN).dice(Pixel)) => "source `overlap(sigmoid; clip=NaN)`: clip is NaN, expected a number in (0, 0.5)";
+        Order: loss(overlap(Activation::Sigmoid).clip(0.1).lovasz(Pixel)) => "order: ratio `lovasz(pixel)`: it sorts the errors of the prediction itself; name no clip";
         Order: loss(overlap(Activation::Identity).lovasz(Pixel)) => "order: ratio `lovasz(pixel)`: its errors need a probability; name probability, sigmoid, softmax or normalize";
         Order: loss(overlap(Activation::Probability).lovasz_hinge(Pixel)) => "order: ratio `lovasz_hinge(pixel)`: a hinge has its margin on the logit itself; name identity in the place of probability";
         Order: loss(overlap(Activation::Sigmoid).select([]).dice(Over::All)) => "order: select() names no class, expected at least one";

@@ -295,6 +295,7 @@ fn the_cases_that_are_evaluated_have_every_kind_of_node() {
         "bce(log_probability",
         "cross_entropy(log_probability",
         "overlap(log_probability",
+        "overlap(sigmoid; clip=",
         "bce(sigmoid",
         "bce(softmax",
         "bce(normalize",

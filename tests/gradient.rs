@@ -289,6 +289,8 @@ fn where_the_slope_of_a_focal_factor_is_infinite_it_is_0() {
     }
     // A factor that is made of the loss is clipped with it.
     assert_eq!(gradient("focal=1, truth=loss"), 0.0);
+    let of_class = "cross_entropy(probability; clip=0.25, focal=1, truth=loss)";
+    assert_eq!(summed(of_class, &one, &target).1[[0, 0]], 0.0);
     // The slope of √(p (1 - p)) at p = 1, where F is 1; that of the loss is -1/2 / (p + 1/2) + 1/2 / (1 - p + 1/2).
     let soft = arr2(&[[0.5]]);
     let (_, gradient) = summed("bce(probability; epsilon=0.5, focal=2, truth=loss)", &one, &soft);

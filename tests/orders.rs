@@ -937,6 +937,9 @@ fn the_factor_is_not_clipped_and_the_loss_is() {
     let of_loss = "bce(probability; clip=0.25, focal=2, truth=loss)";
     cell_costs(of_loss, 0.0, 1.0, 0.75_f64.powi(2) * 4_f64.ln());
     cell_costs(of_loss, 1.0, 1.0, 0.25_f64.powi(2) * -0.75_f64.ln());
+    let of_loss = "cross_entropy(probability; clip=0.25, focal=2, truth=loss)";
+    cell_costs(of_loss, 0.0, 1.0, 0.75_f64.powi(2) * 4_f64.ln());
+    cell_costs(of_loss, 1.0, 0.5, 0.25_f64.powi(2) * -0.5 * 0.75_f64.ln());
     cell_costs("bce(probability; log_floor=-1, focal=1)", 0.25, 1.0, 0.75);
     cell_costs("bce(probability; epsilon=0.5, focal=1)", 0.5, 1.0, 0.0);
 }
@@ -1185,6 +1188,24 @@ fn what_is_predicted_is_a_value() {
     let (expected, slopes) = ratio.value_and_gradient(&batch).unwrap();
     assert!(near(value, expected) && near(value, 3.0 / 7.0), "{value}");
     assert!((gradient - slopes).iter().all(|&difference| near(difference, 0.0)));
+}
+
+#[test]
+fn a_clip_holds_the_prediction_of_an_overlap() {
+    let of = |p, t| cell("overlap(probability; clip=0.25) > tversky(pixel; fp=0.5, fn=1)", p, t);
+    // At t = 1 the loss is 1 - p / (p + 1 - p) = 1 - p; at t = 0 it is 1 whatever p.
+    assert_eq!(of(0.5, 1.0), (0.5, -1.0));
+    assert_eq!(of(0.25, 1.0), (0.75, -1.0)); // on the bound the slope is that of p
+    assert_eq!(of(0.125, 1.0), (0.75, 0.0));
+    assert_eq!(of(1.0, 1.0), (0.25, 0.0));
+    assert_eq!(of(0.125, 0.0), (1.0, 0.0));
+    // Any number is held, before its power is taken.
+    let of = |x| cell("overlap(identity; clip=0.25) > dice(pixel; exponent=2)", x, 1.0);
+    assert_eq!(of(-3.0), of(0.0));
+    assert_eq!(of(7.0), (1.0 - 2.0 * 0.75 / (0.5625 + 1.0), 0.0));
+    // A denominator that is carried does not move either.
+    let carried = "overlap(probability; clip=0.25) > dice(class; carry) > mean(pixel)";
+    assert_eq!(cell(carried, 0.125, 1.0), (1.0 - 0.5 / 1.25, 0.0));
 }
 
 #[test]

@@ -111,6 +111,41 @@ fn what_mmseg_paddleseg_and_detectron2_refuse_has_a_reason() {
 }
 
 #[test]
+fn a_loss_at_several_levels_is_outputs() -> lossfold::Result<()> {
+    let dice = preset::parse("monai.losses.DiceLoss(softmax=True)")?;
+    let weights = preset::monai::level_weights(2, preset::monai::WeightMode::Exp);
+    let expected = preset::nnunet::deep_supervision(&dice, weights)?;
+    // The loss inside is one of the package, or else of any.
+    for inner in ["DiceLoss(softmax=True)", "monai.losses.DiceLoss(softmax=True)"] {
+        let call = format!("monai.losses.DeepSupervisionLoss({inner}, weights=[1, 0.5])");
+        assert_eq!(preset::parse_outputs(&call)?, expected, "{call}");
+    }
+    let outputs = preset::parse_outputs("DeepSupervisionLoss(nn.BCELoss(), weights=[1])")?;
+    assert_eq!(*outputs.heads()[0].loss(), preset::parse("nn.BCELoss()")?);
+    let call = "DeepSupervisionWrapper(nn.CrossEntropyLoss(), [1, 0.5])";
+    let dense = preset::parse_outputs_for(call, &Given::dense(Layout::NCHW))?;
+    assert_ne!(dense, preset::parse_outputs(call)?);
+
+    let one = |call: &str| preset::parse(call).unwrap_err().to_string();
+    let levels = |call: &str| preset::parse_outputs(call).unwrap_err().to_string();
+    for (error, why) in [
+        (one("DeepSupervisionWrapper(SoftDiceLoss(), [1])"), "`preset::parse_outputs` gives it"),
+        (one("monai.losses.DeepSupervisionLoss(DiceLoss())"), "`preset::nnunet::deep_supervision`"),
+        (levels("nn.BCELoss()"), "is no loss at several levels"),
+        (levels("DeepSupervisionWrapper(loss, [1])"), "expected the call of a loss, found `loss`"),
+        (levels("DeepSupervisionWrapper(weight_factors=[1])"), "needs the argument `loss`"),
+        (levels("DeepSupervisionWrapper(SoftDiceLoss())"), "weight_factors: without them"),
+        (levels("DeepSupervisionWrapper(SoftDiceLoss(), [0])"), "at least one that is not 0"),
+        (levels("DeepSupervisionWrapper(SoftDiceLos(), [1])"), "did you mean `SoftDiceLoss`"),
+        (levels("DeepSupervisionLoss(DiceLoss())"), "`preset::monai::level_weights`"),
+        (levels("DeepSupervisionLoss(DiceLoss(), 'half')"), "expected one of 'same', 'exp', 'two'"),
+    ] {
+        assert!(error.contains(why), "{why}: {error}");
+    }
+    Ok(())
+}
+
+#[test]
 fn what_the_framework_sees_decides() -> lossfold::Result<()> {
     let call = "torch.nn.CrossEntropyLoss(weight=[1, 2, 5])";
     let labels = preset::parse_for(call, &Given::labels(Layout::NCHW))?;

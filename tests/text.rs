@@ -140,7 +140,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 /// A factor that a loss of the activation may have, of one term or two.
 fn focal(activation: Activation, terms: usize) -> impl Strategy<Value = Focal> {
     let possible = |truth: &Truth| match truth {
-        Truth::Mixed => true,
+        Truth::Mixed | Truth::Loss => true,
         Truth::Logit => terms == 2 && activation == Activation::Sigmoid,
         _ => terms == 2,
     };
@@ -279,20 +279,22 @@ fn region() -> impl Strategy<Value = Loss> {
     let before = vec!["weigh", "select", "without"];
     let steps = vec((select(before), weight(), classes()), 0..3);
     let formulas: Vec<Formula> = vec![|o, r| o.dice(r), |o, r| o.jaccard(r), |o, r| o.tversky(r)];
-    let ratios = (activation(), select(formulas), ratio());
-    (prop_oneof![3 => ratios, 1 => lovasz()], steps).prop_map(
-        |((activation, formula, ratio), steps)| {
-            let terms =
-                steps.into_iter().fold(overlap(activation), |terms, (step, weight, classes)| {
-                    match step {
-                        "weigh" => terms.weigh(weight),
-                        "select" => terms.select(classes),
-                        _ => terms.without(classes),
-                    }
-                });
-            formula(terms, ratio)
-        },
-    )
+    let clip = option::of(select(vec![1e-7, 0.25, 1e-300]));
+    let clipped = (activation(), clip).prop_map(|(activation, clip)| {
+        let terms = overlap(activation);
+        clip.map_or(terms.clone(), |clip| terms.clip(clip))
+    });
+    let ratios = (clipped, select(formulas), ratio());
+    let sorted =
+        lovasz().prop_map(|(activation, formula, ratio)| (overlap(activation), formula, ratio));
+    (prop_oneof![3 => ratios, 1 => sorted], steps).prop_map(|((terms, formula, ratio), steps)| {
+        let terms = steps.into_iter().fold(terms, |terms, (step, weight, classes)| match step {
+            "weigh" => terms.weigh(weight),
+            "select" => terms.select(classes),
+            _ => terms.without(classes),
+        });
+        formula(terms, ratio)
+    })
 }
 
 /// What may stand behind `>` in a loss.

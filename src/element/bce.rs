@@ -184,10 +184,13 @@ impl Bce {
         }
         if let Some(focal) = &self.focal {
             focal.check()?;
-            if !self.negative && focal.truth != Truth::Mixed {
+            if !self.negative && matches!(focal.truth, Truth::Terms | Truth::Logit) {
                 return refuse(
                     ErrorKind::Order,
-                    format!("truth is {}, but cross_entropy has one term; name none", focal.truth),
+                    format!(
+                        "truth is {}, but cross_entropy has one term; name loss or none",
+                        focal.truth
+                    ),
                 );
             }
             if focal.truth == Truth::Logit && self.activation != Activation::Sigmoid {

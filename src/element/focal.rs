@@ -14,7 +14,7 @@ use crate::notation::Number;
 /// L is the loss of the cell without it: with positive weight, smoothing, clip, epsilon and floor. `p_true` is
 /// the probability of the truth, by the convention of [`Truth`]; p in it is the prediction after its
 /// activation, clipped under [`Truth::Loss`] alone, and t the target after smoothing. `cross_entropy` has
-/// `p_true` = p.
+/// `p_true` = p, and only the conventions [`Truth::Mixed`] and [`Truth::Loss`], which differ by the clip.
 ///
 /// With a threshold r in (0, 1] the factor is (F / r)^g, and 1 where `p_true` < r (the reduced focal loss of
 /// Sergievskiy and Ponamarev 2019, arXiv:1903.01347; SMP). It is not continuous at `p_true` = r unless r is 1/2.
@@ -132,7 +132,7 @@ pub enum Truth {
     /// 2022).
     Terms,
     /// `p_true` = e^-b, b the plain BCE -(t ln p + (1 - t) ln(1 - p)) of the cell, its p clipped where that of
-    /// the loss is, so F = 1 - e^-b (SMP). It is taken to be constant where p is 0 or 1 and t between them, where its slope is infinite.
+    /// the loss is, so F = 1 - e^-b (SMP). Of `cross_entropy` it is p, clipped where that of the loss is (Keras, MONAI). It is taken to be constant where p is 0 or 1 and t between them, where its slope is infinite.
     Loss,
     /// F = 1 / (1 + e^((2 t - 1) x)), x the logit: of `Sigmoid` only (MONAI).
     Logit,

@@ -129,12 +129,12 @@ fn cross_entropy(
         parts
     };
     let parts = parts.into_iter().map(|(t, a, b)| (t, terms(bce, activated, (a, b), narrow)));
-    Ok(focused(focal, activated, bounds(bce, narrow), parts))
+    Ok(focused(focal, activated, bounds(bce.clip, narrow), parts))
 }
 
 /// Between what a clip holds p.
-fn bounds(bce: &Bce, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
-    bce.clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+pub(super) fn bounds(clip: Option<f64>, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
+    clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
 }
 
 /// -(a ln p + b ln(1 - p)); a term whose factor is 0 is 0.
@@ -166,7 +166,7 @@ fn terms(
         return (value, Slope::Probability(slope));
     }
     let mut slope = Grid::zeros(shape);
-    let (least, most) = bounds(bce, narrow).unwrap_or((0.0, 1.0));
+    let (least, most) = bounds(bce.clip, narrow).unwrap_or((0.0, 1.0));
     let epsilon = bce.epsilon.unwrap_or(0.0);
     for cell in 0..value.cells.len() {
         let (a, b) = (a.cells[cell], b.cells[cell]);

@@ -14,6 +14,7 @@ use super::aggregate::{self, Aggregated};
 use super::combine::{
     mapped, places, quotient, scaled, selected, selected_mass, sum, weighted, widened,
 };
+use super::element;
 use super::field::{Factor, Field, Mass, Value, place, reads};
 use super::given::{classes_within, given};
 use super::grid::{Grid, Mask, Shape, both};
@@ -321,7 +322,13 @@ fn overlapped<'p>(
     let (activated, target) = inside.activated(window, spot, (overlap, region), live)?;
     let Inside { classes, weights } = inside;
     let cells = (activated.p.classes(&classes), target.classes(&classes));
-    let (cut, overlapped) = ratio::sums(spot.over, &region.ratio, &weights, cells);
+    let (cut, overlapped) = ratio::sums(
+        spot.over,
+        &region.ratio,
+        &weights,
+        cells,
+        element::bounds(overlap.clip, window.data.narrow),
+    );
     Ok((cut, Sums::Ratio { activated, classes, overlapped: Box::new(overlapped) }))
 }
 

@@ -8,9 +8,9 @@ use crate::element::{Activation, Bce, Element};
 use crate::kernel::{self, Extreme, Formula, Logarithm, Recipe};
 use crate::loss::Node;
 use crate::reduction::{Aggregate, Step};
-use crate::region::{Region, SoftOverlap};
+use crate::region::{Overlap, Region, SoftOverlap};
 
-use super::element::LEAST_SLOPE;
+use super::element::{LEAST_SLOPE, bounds};
 use super::plan::{Named, Place, Plan, Spot, is_linear};
 
 /// A source whose sums per class are all that a loss needs of it.
@@ -81,7 +81,9 @@ impl Leaves {
             }
             Node::Element(Element::Squared(activation)) => (*activation, Formula::Squared, None),
             Node::Element(Element::Absolute(activation)) => (*activation, Formula::Absolute, None),
-            Node::Region { overlap, region } => (overlap.activation, overlap_of(region)?, None),
+            Node::Region { overlap, region } => {
+                (overlap.activation, overlap_of(overlap, region)?, None)
+            }
             _ => return None,
         };
         let activated = match (activation, formula) {
@@ -215,7 +217,7 @@ fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Option<Formula>
         (Some(floor), ..) => Logarithm::Floored { floor, least_slope: LEAST_SLOPE },
         (None, None, None) => Logarithm::Plain,
         (None, clip, epsilon) => {
-            let ends = clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))));
+            let ends = bounds(clip, narrow);
             let (least, most) = ends.unwrap_or((0.0, 1.0));
             Logarithm::Clipped { least, most, epsilon: epsilon.unwrap_or(0.0) }
         }
@@ -227,12 +229,13 @@ fn formula(bce: &Bce, classes: usize, narrow: fn(f64) -> f64) -> Option<Formula>
     }
 }
 
-fn overlap_of(region: &Region) -> Option<Formula> {
+fn overlap_of(overlap: &Overlap, region: &Region) -> Option<Formula> {
     let ratio = &region.ratio;
     let squared = match ratio.exponent {
         1.0 => false,
         2.0 => true,
         _ => return None,
     };
-    (ratio.soft == SoftOverlap::Product).then_some(Formula::Overlap { squared })
+    let plain = ratio.soft == SoftOverlap::Product && overlap.clip.is_none();
+    plain.then_some(Formula::Overlap { squared })
 }

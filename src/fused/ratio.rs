@@ -19,6 +19,8 @@ pub(super) struct Overlapped {
     p: Grid,
     t: Grid,
     mass: Mask,
+    /// Where p is not held by a clip.
+    inside: Mask,
 }
 
 /// The derivatives of a value with respect to the sums of the three terms: those of the ratio and of its
@@ -67,8 +69,14 @@ pub(super) fn sums(
     over: Axes,
     ratio: &Ratio,
     weights: &[Mass],
-    (p, t): (Grid, Grid),
+    (mut p, t): (Grid, Grid),
+    clip: Option<(f64, f64)>,
 ) -> (Cut, Overlapped) {
+    let inside = clip.map(|(least, most)| {
+        let inside = p.clone().map(|p| f64::from(u8::from((least..=most).contains(&p))));
+        p.cells.iter_mut().for_each(|p| *p = p.max(least).min(most));
+        inside
+    });
     let (consumed, waiting) = partition(weights, over);
     let shape = p.shape;
     let masses = mass(consumed.iter(), shape);
@@ -86,7 +94,7 @@ pub(super) fn sums(
         }
     }
     let sums = of_cells.into_iter().map(|grid| grid.gather(cells)).collect();
-    (Cut { sums, rest: rest(&consumed, waiting) }, Overlapped { p, t, mass: masses })
+    (Cut { sums, rest: rest(&consumed, waiting) }, Overlapped { p, t, mass: masses, inside })
 }
 
 fn rest(consumed: &[Mass], waiting: Vec<Mass>) -> Rest {
@@ -132,7 +140,7 @@ impl Overlapped {
         let mut of_p = Grid::zeros(shape);
         for cell in 0..shape.cells() {
             let m = self.mass.as_ref().map_or(1.0, |mass| mass.cells[cell]);
-            if m != 0.0 {
+            if m != 0.0 && self.inside.as_ref().is_none_or(|inside| inside.cells[cell] != 0.0) {
                 let of_terms = || term_slopes(ratio, self.p.cells[cell], self.t.cells[cell]);
                 of_p.cells[cell] = m * slopes.at(shape.cell(cell), of_terms);
             }

@@ -256,13 +256,14 @@ impl Loss {
         match &*self.node {
             Node::Element(element) => element.check(),
             Node::Region { overlap, region } => {
+                overlap.check()?;
                 for step in &overlap.steps {
                     match step {
                         Before::Weigh(weight) => weight.check()?,
                         Before::Select(classes) => classes.check()?,
                     }
                 }
-                region.check(overlap.activation)
+                region.check(overlap)
             }
             Node::Step(child, step) => {
                 step.check()?;

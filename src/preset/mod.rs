@@ -33,11 +33,18 @@
 //!   `keras.losses.Dice()(y_true, y_pred, sample_weight=image)`. A weight that the data bring is named by what
 //!   the [`Batch`](crate::Batch) carries: `map`, `mask` or `image`.
 //!
+//! A call around the call of a loss, as `DeepSupervisionWrapper(SoftDiceLoss(), [1, 0.5])`, is no single loss:
+//! [`parse_outputs`] takes it.
+//!
 //! Some orders depend on what the framework sees of the tensors: the number of classes, labels or a dense target.
 //! [`parse`] takes the customary case, [`parse_for`] takes what is [`Given`].
 
-// Every preset has the same method, and some take no argument, or refuse nothing. Formulas stand in the docs.
-#![allow(clippy::unnecessary_wraps, clippy::unused_self, clippy::doc_markdown)]
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "every preset has the same method, also where it has no argument or refuses nothing"
+)]
+#![allow(clippy::doc_markdown, reason = "formulas and the names of frameworks stand in the docs")]
 
 mod argument;
 mod axes;
@@ -53,6 +60,7 @@ mod ignore;
 pub mod kaggle;
 pub mod keras;
 pub mod kornia;
+mod levels;
 pub mod mmseg;
 pub mod mmseg_0_30;
 pub mod monai;
@@ -75,6 +83,7 @@ use crate::axis::Axis;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
 use crate::loss::Loss;
+use crate::outputs::Outputs;
 
 use call::Call;
 
@@ -152,6 +161,7 @@ impl Given {
 /// ```
 pub fn parse(call: &str) -> Result<Loss> {
     let call = Call::parse(call)?;
+    levels::expect_one(&call)?;
     let entry = entry::find(&call)?;
     entry.loss(&call, &entry.usual)
 }
@@ -172,7 +182,39 @@ pub fn parse(call: &str) -> Result<Loss> {
 /// ```
 pub fn parse_for(call: &str, given: &Given) -> Result<Loss> {
     let call = Call::parse(call)?;
+    levels::expect_one(&call)?;
     entry::find(&call)?.loss(&call, given)
+}
+
+/// The loss at several levels that a framework's call around the call of a loss means: nnU-Net's
+/// `DeepSupervisionWrapper` and MONAI's `DeepSupervisionLoss`. A level is a head of the [`Outputs`], with a prediction and
+/// a target of its own; one of weight 0 is left out.
+///
+/// **Errors**: those of [`parse`] for the loss inside, and [`ErrorKind::Parse`] where the call does not say how many
+/// levels there are.
+///
+/// ```
+/// use lossfold::preset;
+///
+/// let outputs = preset::parse_outputs(
+///     "DeepSupervisionWrapper(loss=SoftDiceLoss(smooth=1e-5), weight_factors=[0.75, 0.25, 0])",
+/// )?;
+/// let dice = "(overlap(probability) > dice(pixel; smooth=1e-5, floor=1e-8) > mean(all)) - 1";
+/// assert_eq!(outputs.to_string(), format!("0.75 * level 0: ({dice}) + 0.25 * level 1: ({dice})"));
+///
+/// let error = preset::parse("DeepSupervisionLoss(DiceLoss())").unwrap_err();
+/// assert!(error.to_string().contains("`preset::parse_outputs` gives it as `Outputs`"));
+/// # Ok::<(), lossfold::Error>(())
+/// ```
+pub fn parse_outputs(call: &str) -> Result<Outputs> {
+    levels::outputs(&Call::parse(call)?, None)
+}
+
+/// The loss at several levels that a framework's call means, for tensors like these.
+///
+/// **Errors**: those of [`parse_outputs`].
+pub fn parse_outputs_for(call: &str, given: &Given) -> Result<Outputs> {
+    levels::outputs(&Call::parse(call)?, Some(given))
 }
 
 /// What a framework refuses, or what has no order here.

@@ -151,6 +151,23 @@ impl Arguments<'_, '_> {
         T::read(value).map_err(|why| self.call.error_at(value.at, format!("{name}: {why}")))
     }
 
+    /// The call that stands for an argument which must be given.
+    pub(super) fn call_of(&self, name: &str) -> Result<&Call<'_>> {
+        match self.bound.iter().find(|(bound, _)| *bound == name) {
+            Some((_, Value { what: What::Call(inner), .. })) => Ok(inner),
+            Some((_, other)) => {
+                let why = format!("{name}: expected the call of a loss, found {}", found(other));
+                Err(self.call.error_at(other.at, why))
+            }
+            None => Err(self.error(format!("`{}` needs the argument `{name}`", self.call.name))),
+        }
+    }
+
+    /// An error that is shown at the call.
+    pub(super) fn error(&self, why: impl std::fmt::Display) -> Error {
+        self.call.error_at(self.call.at, why)
+    }
+
     /// An error of the loss that was called, shown at the call.
     pub(super) fn refuse(&self, error: Error) -> Error {
         error.within(format_args!("`{}`", self.call.name))

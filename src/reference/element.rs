@@ -76,16 +76,15 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
         }
     };
     let (a, b) = (of_positive * w * t, of_negative * (1.0 - t));
-    let of =
-        |a: f64, b: f64| binary_cross_entropy(bce, narrow, (a, b), (cell.p, cell.ln_p, cell.ln_q));
+    let open = (cell.p, cell.ln_p, cell.ln_q);
+    let of = |a: f64, b: f64| binary_cross_entropy(bce, narrow, (a, b), open);
     let of_one = || of(a, 0.0);
+    let by_loss = bce.focal.is_some_and(|focal| focal.truth == Truth::Loss);
+    let cell = if by_loss { clipped(bce, narrow, cell) } else { cell };
     match bce.focal {
         None if bce.negative => of(a, b),
         None => of_one(),
-        Some(focal) if bce.negative && !by_term => {
-            let cell = if focal.truth == Truth::Loss { clipped(bce, narrow, cell) } else { cell };
-            focused(focal, cell, of(a, b))
-        }
+        Some(focal) if bce.negative && !by_term => focused(focal, cell, of(a, b)),
         Some(focal) => {
             let positive = focused(focal, Cell { t: 1.0, ..cell }, of_one());
             if !bce.negative {
@@ -98,13 +97,13 @@ fn cross_entropy(bce: &Bce, narrow: fn(f64) -> f64, w: f64, cell: Cell) -> (f64,
 }
 
 /// The bounds between which p is clipped.
-fn bounds(bce: &Bce, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
-    bce.clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+pub(super) fn bounds(clip: Option<f64>, narrow: fn(f64) -> f64) -> Option<(f64, f64)> {
+    clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
 }
 
 /// The cell with its p clipped, where it is: the e^-b of SMP is that of the loss itself.
 fn clipped(bce: &Bce, narrow: fn(f64) -> f64, cell: Cell) -> Cell {
-    match bounds(bce, narrow) {
+    match bounds(bce.clip, narrow) {
         Some((least, most)) if !(least..=most).contains(&cell.p) => {
             let p = cell.p.clamp(least, most);
             Cell { p, ln_p: p.ln(), ln_q: (1.0 - p).ln(), bound: true, ..cell }
@@ -134,7 +133,7 @@ fn binary_cross_entropy(
         let value = -(times(a, ln_p) + times(b, ln_q));
         return (value, Slope { p: 0.0, ln_p: -a, ln_q: -b });
     }
-    let (least, most) = bounds(bce, narrow).unwrap_or((0.0, 1.0));
+    let (least, most) = bounds(bce.clip, narrow).unwrap_or((0.0, 1.0));
     let clipped = p.clamp(least, most);
     let epsilon = bce.epsilon.unwrap_or(0.0);
     let under = if p == clipped { q } else { 1.0 - clipped };

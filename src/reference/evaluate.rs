@@ -4,7 +4,7 @@ use ndarray::{Array3, Axis as Dim};
 
 use super::activation::{Activated, Slope};
 use super::data::Data;
-use super::element::evaluate as evaluate_element;
+use super::element::{bounds, evaluate as evaluate_element};
 use super::lovasz::{Sorted, sort};
 use super::outline::{Evaluation, gather_live, spread_live};
 use super::region::{Divided, divide};
@@ -205,8 +205,13 @@ impl Evaluation<'_, '_> {
                 how: How::Lovasz { activated, classes, derivative },
             });
         }
-        let p = activated.p.select(Dim(0), &like.classes);
+        let open = activated.p.select(Dim(0), &like.classes);
+        let p = match bounds(overlap.clip, self.data.narrow) {
+            Some((least, most)) => open.mapv(|p| p.clamp(least, most)),
+            None => open.clone(),
+        };
         let mut divided = divide(region, axes, &like, (&p, &t), live)?;
+        divided.hold(&open, &p);
         let field = std::mem::replace(&mut divided.field, self.source(Vec::new()));
         Ok(Evaluated {
             loss,

@@ -1,6 +1,6 @@
 //! Ratios: the sums of an overlap's terms, what the formula makes of them, and the derivatives.
 
-use ndarray::Array3;
+use ndarray::{Array3, Zip};
 
 use super::element::sign;
 use super::step::{cells, group, read_groups, worth};
@@ -19,6 +19,19 @@ pub(super) struct Divided {
     pub(super) divisor: Array3<f64>,
     /// The derivative of a cell's denominator with respect to its p.
     pub(super) divisor_derivative: Array3<f64>,
+}
+
+impl Divided {
+    /// Takes the derivative from the cells whose p is held by a clip.
+    pub(super) fn hold(&mut self, open: &Array3<f64>, held: &Array3<f64>) {
+        for derivative in [&mut self.derivative, &mut self.divisor_derivative] {
+            Zip::from(derivative).and(open).and(held).for_each(|derivative, open, held| {
+                if open != held {
+                    *derivative = 0.0;
+                }
+            });
+        }
+    }
 }
 
 /// The three terms of a cell, and their derivatives with respect to p.

@@ -8,7 +8,8 @@ use crate::reduction::Empty;
 
 impl fmt::Display for Overlap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "overlap({})", self.activation)?;
+        let clip = self.clip.map(|clip| format!("clip={}", Number(clip)));
+        call(f, "overlap", self.activation, clip.as_slice())?;
         self.steps.iter().try_for_each(|step| match step {
             Before::Weigh(weight) => write!(f, " > weigh({weight})"),
             Before::Select(classes) => write!(f, " > {classes}"),

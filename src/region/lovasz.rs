@@ -32,7 +32,7 @@ impl Overlap {
     /// latter for a group in which no cell has mass.
     ///
     /// **Errors**, in [`check`](Loss::check): [`ErrorKind::Order`](crate::ErrorKind::Order) for
-    /// [`Activation::Identity`], which gives no probability, and for other slots. Targets lie in [0, 1].
+    /// [`Activation::Identity`], which gives no probability, for a clip and for other slots. Targets lie in [0, 1].
     ///
     /// ```
     /// use lossfold::Axis::{Class, Image, Pixel};
@@ -103,7 +103,10 @@ impl Region {
     }
 
     /// Refuses slots that a Lovász step does not have, and a prediction that it cannot take.
-    pub(super) fn check_lovasz(&self, errors: Errors, activation: Activation) -> Result<()> {
+    pub(super) fn check_lovasz(&self, errors: Errors, overlap: &Overlap) -> Result<()> {
+        if overlap.clip.is_some() {
+            return Err(self.refusal("it sorts the errors of the prediction itself; name no clip"));
+        }
         let Ratio { over, absent, empty, .. } = self.ratio;
         if self.ratio != Ratio::over(over).absent(absent).empty(empty) {
             return Err(self.refusal(
@@ -111,7 +114,7 @@ impl Region {
                  weights or carry",
             ));
         }
-        match (errors, activation) {
+        match (errors, overlap.activation) {
             (Errors::Absolute, Activation::Identity) => Err(self.refusal(
                 "its errors need a probability; name probability, sigmoid, softmax or normalize",
             )),

@@ -32,6 +32,7 @@ use crate::weight::Weight;
 #[must_use = "an overlap becomes a loss by a ratio: dice, jaccard, tversky, lovasz, lovasz_hinge or ratio"]
 pub struct Overlap {
     pub(crate) activation: Activation,
+    pub(crate) clip: Option<f64>,
     pub(crate) steps: Vec<Before>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) enum Before {
 /// # Ok::<(), lossfold::Error>(())
 /// ```
 pub fn overlap(activation: Activation) -> Overlap {
-    Overlap { activation, steps: Vec::new() }
+    Overlap { activation, clip: None, steps: Vec::new() }
 }
 
 /// The sums of an overlap over one group.
@@ -130,6 +131,28 @@ pub(crate) struct Region {
 }
 
 impl Overlap {
+    /// Clips p to [eps, 1 - eps], both bounds rounded to the element type of the prediction (MONAI's and Yeung's
+    /// focal Tversky losses). The gradient is 0 outside. A Lovász step, which sorts errors, takes no clip.
+    ///
+    /// ```
+    /// use lossfold::{Activation, Batch, Layout, Over, overlap};
+    /// use ndarray::array;
+    ///
+    /// let loss = overlap(Activation::Probability).clip(0.25).dice(Over::All);
+    /// assert_eq!(loss.to_string(), "overlap(probability; clip=0.25) > dice(all)");
+    ///
+    /// let (prediction, target) = (array![[1.0, 0.5]], array![[1_u8, 0]]);
+    /// let (value, gradient) =
+    ///     loss.value_and_gradient(&Batch::new(Layout::NC, &prediction, &target)?)?;
+    /// assert_eq!(value, 1.0 - 2.0 * 0.75 / (0.75 + 0.5 + 1.0));
+    /// assert_eq!(gradient[[0, 0]], 0.0); // p = 1 is held at 3/4
+    /// # Ok::<(), lossfold::Error>(())
+    /// ```
+    pub fn clip(mut self, eps: f64) -> Self {
+        self.clip = Some(eps);
+        self
+    }
+
     /// Weighs the terms inside the ratio's sums.
     pub fn weigh(mut self, weight: Weight) -> Self {
         self.steps.push(Before::Weigh(weight));
@@ -178,6 +201,17 @@ impl Overlap {
         self.region(formula, ratio.into())
     }
 
+    /// Refuses a clip of no interval.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.clip.filter(|clip| !(*clip > 0.0 && *clip < 0.5)) {
+            None => Ok(()),
+            Some(clip) => Err(Error::new(
+                ErrorKind::Order,
+                format!("source `{self}`: clip is {clip}, expected a number in (0, 0.5)"),
+            )),
+        }
+    }
+
     fn region(self, formula: Formula, ratio: Ratio) -> Loss {
         Loss::new(Node::Region { overlap: self, region: Region { formula, ratio } })
     }
@@ -192,7 +226,7 @@ impl Region {
             .map_err(|why| Error::new(ErrorKind::Order, format!("order: ratio `{self}` {why}")))
     }
 
-    pub(crate) fn check(&self, activation: Activation) -> Result<()> {
+    pub(crate) fn check(&self, overlap: &Overlap) -> Result<()> {
         let ratio = &self.ratio;
         let refuse = |why: String| Err(self.refusal(&why));
         for (name, number, least) in [
@@ -217,7 +251,7 @@ impl Region {
             );
         }
         if let Formula::Lovasz(errors) = self.formula {
-            self.check_lovasz(errors, activation)?;
+            self.check_lovasz(errors, overlap)?;
         }
         if let Formula::Own { name, .. } = &self.formula {
             check_own_name(name)?;

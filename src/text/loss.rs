@@ -155,14 +155,22 @@ fn source(cursor: &mut Cursor<'_>) -> Result<Head> {
     let loss = match name {
         "bce" => bce(bce_options(cursor, at, activation)?),
         "cross_entropy" => cross_entropy(bce_options(cursor, at, activation)?),
+        "overlap" => {
+            let mut terms = overlap(activation);
+            cursor.options(&["clip"], |cursor, _| {
+                terms.clip = Some(cursor.equals_number()?);
+                Ok(())
+            })?;
+            terms.check().map_err(|error| cursor.error_at(at, error))?;
+            return Ok(Head::Overlap(terms));
+        }
         _ => {
             cursor.options(&[], |_, _| Ok(()))?;
             match name {
                 "kl" => kl(activation),
                 "squared" => squared(activation),
                 "absolute" => absolute(activation),
-                "predicted" => predicted(activation),
-                _ => return Ok(Head::Overlap(overlap(activation))),
+                _ => predicted(activation),
             }
         }
     };

@@ -7,7 +7,8 @@
 //! operand   = "(" sum ")" [ steps ] | source [ steps ]
 //! steps     = { ">" step }
 //! source    = ( "bce" | "cross_entropy" ) "(" activation [ ";" options ] ")"
-//!           | ( "kl" | "squared" | "absolute" | "predicted" | "overlap" ) "(" activation ")"
+//!           | ( "kl" | "squared" | "absolute" | "predicted" ) "(" activation ")"
+//!           | "overlap" "(" activation [ "; clip=" number ] ")"
 //! step      = aggregate | ratio | "scale" "(" weight ")" | "weigh" "(" weight ")"
 //!           | "map" "(" function ")" | ( "select" | "without" ) "(" "[" classes "]" ")"
 //! aggregate = name "(" over [ ";" options ] ")"          name: sum mean max min power logmeanexp quantile top

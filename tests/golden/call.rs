@@ -5,6 +5,7 @@ use lossfold::{ErrorKind, Layout, Loss};
 use ndarray::ArrayD;
 use serde_json::Value;
 
+use crate::difference;
 use crate::row::Row;
 use crate::weight::{Carried, Named, named};
 
@@ -44,10 +45,10 @@ impl Call {
     }
 }
 
-/// The loss of a call. What a preset refuses that the framework did is a difference.
+/// The loss of a call. What a preset refuses is a difference, by its name.
 pub fn parsed(call: &str, given: &Given) -> Result<Loss, String> {
     parse_for(call, given).map_err(|error| match error.kind() {
-        ErrorKind::Preset => format!("difference: {error}"),
+        ErrorKind::Preset => difference::refused(&error),
         _ => error.to_string(),
     })
 }

@@ -5,6 +5,7 @@ use lossfold::{Axis, Layout};
 
 use crate::call::{Call, numbers, parsed};
 use crate::case::Case;
+use crate::difference;
 use crate::ignore;
 use crate::row::Row;
 use crate::torch::layout;
@@ -16,7 +17,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let (layout, classes) = (layout(prediction.ndim())?, prediction.shape()[1]);
     let share = row.argument("top_k_percent_pixels").and_then(serde_json::Value::as_f64);
     if share.is_some_and(|share| share * (target.len() as f64) < 1.0) {
-        return Err("difference: no pixel. detectron2 takes the mean of none, which is NaN; here one counts".into());
+        return Err(difference::DETECTRON2_NO_PIXEL.into());
     }
     let number = row.argument("ignore_label").and_then(serde_json::Value::as_i64).unwrap_or(-1);
     let mut carried = Carried::default();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::call::{Call, parsed};
 use crate::case::{Case, Target};
+use crate::difference;
 use crate::keras_weight::{Values, Weights};
 use crate::row::Row;
 use crate::weight::Carried;
@@ -83,7 +84,7 @@ impl Called<'_> {
         let lower = name.to_lowercase();
         let dtype = self.argument("dtype").and_then(Value::as_str).unwrap_or("float32");
         if !["float32", "float64"].contains(&dtype) {
-            return Err(format!("difference: half precision. {dtype} has no counterpart here"));
+            return Err(difference::KERAS_HALF.into());
         }
         let is_class = name.starts_with(char::is_uppercase);
         let (mut target, mut prediction) = (self.target.clone(), self.prediction.clone());
@@ -134,11 +135,7 @@ impl Called<'_> {
         } else if target.shape() == prediction.shape() {
             Target::Dense(target)
         } else {
-            return Err(format!(
-                "difference: broadcast target. one of shape {:?} for a prediction of shape {:?}",
-                target.shape(),
-                prediction.shape()
-            ));
+            return Err(difference::KERAS_TARGET.into());
         };
         Case::of(loss, layout, prediction, target, carried)
     }
@@ -151,13 +148,11 @@ impl Called<'_> {
         }
         let clipped = |numbers: &ArrayD<f64>| numbers.iter().any(|&number| number < EPSILON);
         if name.starts_with("kl") && (clipped(prediction) || clipped(&self.target)) {
-            return Err("difference: clipped target. Keras raises an absent class to 1e-7".into());
+            return Err(difference::KERAS_CLIPPED_TARGET.into());
         }
         let upper = if name.contains("categorical") { f64::INFINITY } else { 1.0 };
         if prediction.iter().any(|&p| p < 0.0 || p > upper) {
-            return Err("difference: numbers that are no probabilities. Keras clips them or computes on; here they \
-                        are an error"
-                .into());
+            return Err(difference::KERAS_NO_PROBABILITIES.into());
         }
         Ok(())
     }
@@ -184,24 +179,13 @@ impl Called<'_> {
                 && !self.single
                 && q.iter().any(|&q| !(EPSILON..=1.0 - EPSILON).contains(&q))
             {
-                return Err("difference: clip before division. TensorFlow clips scores and then divides them by their \
-                            sum, against Keras's own order"
-                    .into());
+                return Err(difference::KERAS_DIVISION.into());
             }
         } else if target.shape() == scores.shape() {
-            let smoothed =
-                self.argument("label_smoothing").and_then(Value::as_f64).unwrap_or(0.0) > 0.0;
             let focal = self.name.to_lowercase().contains("focal");
-            if focal && q.iter().zip(target).any(|(&q, &t)| q < EPSILON && (t > 0.0 || smoothed)) {
-                return Err("difference: clipped factor. Keras clips the probability in the focal factor, too, where \
-                            its gradient vanishes with that of the logarithm"
-                    .into());
-            }
             if logits && !focal && target.sum_axis(axis).iter().any(|sum| (sum - 1.0).abs() > 1e-6)
             {
-                return Err("difference: gradient of another loss. TensorFlow takes softmax - target, which is no \
-                            derivative where a target does not add up to 1"
-                    .into());
+                return Err(difference::KERAS_GRADIENT.into());
             }
         }
         Ok(())
@@ -297,7 +281,7 @@ fn name_axes(rank: usize, taken: &[usize]) -> Result<Layout, String> {
             (&[one, other], _) => vec![(one, Axis::Class), (other, Axis::Image)],
             (_, &[first]) => vec![(first, Axis::Image)],
             (_, &[first, second]) => vec![(first, Axis::Image), (second, Axis::Class)],
-            _ => return Err(format!("difference: axis {taken:?} of a tensor of {rank} axes")),
+            _ => return Err(difference::KERAS_AXES.into()),
         };
         axes = vec![Axis::Pixel; rank];
         for (position, name) in renamed {

@@ -3,6 +3,7 @@
 use lossfold::{Axes, Axis, Layout};
 use ndarray::{ArrayD, IxDyn};
 
+use crate::difference;
 use crate::keras::Keras;
 use crate::weight::{Named, broadcast};
 
@@ -53,10 +54,7 @@ impl Weights {
             let (kept, extents) = leading(passed.shape(), prediction)?;
             (prediction.0.axes().to_vec(), kept, extents)
         } else {
-            let given = passed.shape();
-            return Err(format!(
-                "difference: widened values. values of shape {shape:?} are widened by weights of shape {given:?}"
-            ));
+            return Err(difference::KERAS_WIDENED.into());
         };
         let lacks = weighted.len() - passed.ndim();
         let long = passed.shape().iter().enumerate().filter(|(_, extent)| **extent > 1);
@@ -84,9 +82,7 @@ impl Weights {
         // One weight leaves a loss of one value as it is, or is divided by, depending on their ranks.
         let widened = number.is_some() && shape.is_empty() != weighted.is_empty();
         if once && (widened || repeated && !known) {
-            return Err("difference: weights counted once. mean_with_sample_weight divides by the sum of the \
-                        weights before they are repeated along an axis, so its value depends on their shape"
-                .into());
+            return Err(difference::KERAS_ONCE.into());
         }
         Ok(Self { number, weight, mask: mask.map(|mask| (axes, mask)) })
     }
@@ -109,9 +105,7 @@ fn leading(
         let extents = extents(prediction);
         Ok((kept, extents))
     } else {
-        Err(format!(
-            "difference: widened values. a weight of shape {weights:?} for a loss of one number"
-        ))
+        Err(difference::KERAS_WIDENED.into())
     }
 }
 

@@ -5,6 +5,7 @@ use ndarray::IxDyn;
 
 use crate::call::{Call, numbers, parsed};
 use crate::case::{Case, Target};
+use crate::difference;
 use crate::ignore;
 use crate::row::Row;
 use crate::torch::layout;
@@ -22,9 +23,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
         ["focal", "binary", "hinge"].map(|word| name.to_lowercase().contains(word));
     let labels = !binary && !hinge;
     if labels && target.shape()[0] != prediction.shape()[0] {
-        return Err(
-            "difference: one image against several. kornia broadcasts a batch of one".into()
-        );
+        return Err(difference::KORNIA_BATCH.into());
     }
     let target = if labels {
         target

@@ -1,11 +1,11 @@
 //! Deep supervision of nnU-Net: the logits averaged over blocks of 2^i pixels a side, every 2^i-th label.
 
-use lossfold::preset::{self, Given, nnunet};
+use lossfold::preset::{Given, nnunet};
 use lossfold::{Batch, Float, Labels, Layout, Outputs};
 use ndarray::{ArrayD, Axis, Dimension, Slice};
 use serde_json::Value;
 
-use crate::call::{Call, python};
+use crate::call::{Call, parsed, python};
 use crate::row::{Row, numbers};
 use crate::torch::layout;
 
@@ -32,8 +32,8 @@ pub fn translate(row: &Row) -> Result<Levels, String> {
     let prediction = row.prediction()?;
     let layout = layout(prediction.ndim())?;
     let given = Given::labels(layout).classes(prediction.shape()[1]);
-    let loss = preset::parse_for(&call.text("DC_and_CE_loss"), &given);
-    let outputs = loss.and_then(|loss| nnunet::deep_supervision(&loss, weights));
+    let loss = parsed(&call.text("DC_and_CE_loss"), &given)?;
+    let outputs = nnunet::deep_supervision(&loss, weights);
     #[expect(clippy::cast_possible_truncation, reason = "labels are whole numbers")]
     let labels = row.target()?.index_axis(Axis(1), 0).mapv(|label| label as i64);
     Ok(Levels { outputs: outputs.map_err(|why| why.to_string())?, layout, prediction, labels })

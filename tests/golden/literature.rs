@@ -1,10 +1,10 @@
 //! Losses as papers define them, on (N, C, ...) tensors of probabilities; and Flux, whose tensors have the class
 //! axis first.
 
-use lossfold::preset::{self, Given};
+use lossfold::preset::Given;
 use lossfold::{Axis, Layout};
 
-use crate::call::Call;
+use crate::call::{Call, parsed};
 use crate::case::{Case, Target};
 use crate::row::Row;
 use crate::torch;
@@ -40,6 +40,6 @@ fn case(
     layout: Layout,
 ) -> Result<Case, String> {
     let call = Call::of(row, own)?.text(&format!("{package}.{}", row.text("loss")?));
-    let loss = preset::parse_for(&call, given).map_err(|error| error.to_string())?;
+    let loss = parsed(&call, given)?;
     Case::of(loss, layout, row.prediction()?, Target::Dense(row.target()?), Carried::default())
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::call::{Call, parsed, python};
 use crate::case::{Case, Target, one_hot};
+use crate::difference;
 use crate::ignore;
 use crate::row::Row;
 use crate::torch::layout;
@@ -167,7 +168,7 @@ impl Making<'_> {
         } else {
             nothing(self.target.view())
         } {
-            return Err("difference: no pixel. mmseg returns an empty tensor in the place of Lovász-Softmax".into());
+            return Err(difference::MMSEG_NO_PIXEL.into());
         }
         let known = |&label: &f64| (0.0..self.classes as f64).contains(&label) || ignored(label);
         if self.target.iter().all(known) {
@@ -188,7 +189,7 @@ impl Making<'_> {
     fn boundary(mut self) -> Result<Case, String> {
         self.target = shaped(&self.target, self.prediction.shape())?;
         if self.target.iter().any(|&t| t != 0.0 && t != 1.0) {
-            return Err("difference: neither 0 nor 1. mmseg leaves such pixels out of the shares and not out of the mean".into());
+            return Err(difference::MMSEG_BOUNDARY.into());
         }
         let loss = self.parsed(&[], true)?;
         self.dense(loss, |_| false)

@@ -2,12 +2,13 @@
 
 use lossfold::Axes;
 use lossfold::Axis::{Image, Pixel};
-use lossfold::preset::{self, Given};
+use lossfold::preset::Given;
 use ndarray::{ArrayD, Axis};
 use serde_json::Value;
 
-use crate::call::{Call, numbers};
+use crate::call::{Call, numbers, parsed};
 use crate::case::{Before, Case, Target, one_hot};
+use crate::difference;
 use crate::row::Row;
 use crate::torch::layout;
 use crate::weight::Carried;
@@ -65,7 +66,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
     let given = given.classes(classes - usize::from(dropped));
     let call = call.text(&path(name)) + forward;
-    let loss = preset::parse_for(&call, &given).map_err(|error| error.to_string())?;
+    let loss = parsed(&call, &given)?;
     if let (Before::Nothing, false) = (before, labels) {
         return Case::of(loss, layout, prediction, target, carried);
     }
@@ -75,7 +76,9 @@ pub fn translate(row: &Row) -> Result<Case, String> {
 
 fn path(name: &str) -> String {
     match name {
-        "AsymmetricFocalLoss" => format!("monai.losses.unified_focal_loss.{name}"),
+        "AsymmetricFocalLoss" | "AsymmetricFocalTverskyLoss" => {
+            format!("monai.losses.unified_focal_loss.{name}")
+        }
         name => format!("monai.losses.{name}"),
     }
 }
@@ -99,36 +102,24 @@ fn differences(
 ) -> Result<(), String> {
     let flag = |name: &str| row.argument(name).and_then(Value::as_bool).unwrap_or(false);
     let name = row.text("loss")?;
-    let refuse = |why: &str| Err(format!("difference: {why}"));
-    if ["AsymmetricFocalTverskyLoss", "AsymmetricUnifiedFocalLoss"].contains(&name) {
-        return refuse(
-            "clipped overlap: under a root, the clip of p is the loss of a good prediction",
-        );
-    }
     let summed = row.argument("reduction").and_then(Value::as_str) == Some("sum");
     let over_pixels = if name == "FocalLoss" { summed } else { !flag("batch") };
     if prediction.ndim() < 3 && over_pixels {
-        return refuse("no spatial axis: torch sums over an empty list of axes as over all axes");
-    }
-    if name == "MaskedDiceLoss" && labelled && background && row.all_weights()?.contains_key("mask")
-    {
-        return refuse(
-            "masked labels: the mask makes them background, which the prediction misses",
-        );
+        return Err(difference::MONAI_NO_SPACE.into());
     }
     let one = prediction.shape()[1] - usize::from(!background) == 1;
     let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(2.0);
     if flag("use_softmax") && one && gamma < 1.0 {
-        return refuse("softmax of one class: 0 to a power below 0 makes the gradient NaN");
+        return Err(difference::MONAI_SOFTMAX.into());
     }
     let activated = flag("sigmoid") || flag("softmax") && prediction.shape()[1] > 1;
     let signed = !activated && prediction.iter().any(|&p| p < 0.0);
     if flag("soft_label") && !flag("squared_pred") && signed {
-        return refuse("soft_label below 0: the volume of a prediction is taken to be that of |p|");
+        return Err(difference::MONAI_SOFT_LABEL.into());
     }
     let soft = !labelled && target.iter().any(|&t| t != 0.0 && t != 1.0);
     if row.argument("alpha").is_some_and(Value::is_array) && !flag("use_softmax") && soft {
-        return refuse("a list of alpha on a soft target: it weighs t = 1 and no other t");
+        return Err(difference::MONAI_ALPHA.into());
     }
     Ok(())
 }
@@ -136,7 +127,7 @@ fn differences(
 /// A mask (N, 1, ...) or (1, 1, ...) by the pixels of all images.
 fn per_pixel(mask: &ArrayD<f64>, shape: &[usize]) -> Result<(Axes, ArrayD<f64>), String> {
     if mask.iter().any(|&kept| kept != 0.0 && kept != 1.0) {
-        return Err("difference: a mask that is not 0 or 1 counts twice where p meets t".into());
+        return Err(difference::MONAI_MASK.into());
     }
     let mut full = shape.to_vec();
     full[1] = 1;
@@ -164,7 +155,7 @@ fn kept(target: &ArrayD<f64>, ignored: i64) -> Result<ArrayD<f64>, String> {
         None => target.sum_axis(CLASS).mapv(|total| f64::from(total > 0.0)),
     };
     if mask.iter().any(|&kept| kept != 0.0 && kept != 1.0) {
-        return Err("difference: ignore_index masks a soft target in part, and twice".into());
+        return Err(difference::MONAI_SOFT_IGNORED.into());
     }
     Ok(mask)
 }

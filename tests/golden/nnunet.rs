@@ -2,12 +2,13 @@
 
 use lossfold::Axis::{Image, Pixel};
 use lossfold::Layout;
-use lossfold::preset::{self, Given};
+use lossfold::preset::Given;
 use ndarray::{ArrayD, Axis};
 use serde_json::Value;
 
-use crate::call::{Call, numbers, python};
+use crate::call::{Call, numbers, parsed, python};
 use crate::case::{Case, Target, one_hot};
+use crate::difference;
 use crate::row::Row;
 use crate::torch::layout;
 use crate::weight::Carried;
@@ -30,7 +31,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let labels = matches!(target, Target::Labels { .. });
     let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
     let call = call(row, (&shape, layout), &mut carried)?;
-    let loss = preset::parse_for(&call, &given.classes(shape[1])).map_err(|why| why.to_string())?;
+    let loss = parsed(&call, &given.classes(shape[1]))?;
     Case::of(loss, layout, prediction, target, carried)
 }
 
@@ -41,14 +42,11 @@ fn differences(row: &Row, shape: &[usize]) -> Result<(), String> {
         let of = |dict: &str| row.argument(dict).and_then(|dict| dict.get(name));
         row.argument(name).or_else(|| of("soft_dice_kwargs")).or_else(|| of("ce_kwargs"))
     };
-    if argument("do_bg").and_then(Value::as_bool) == Some(false) && shape[1] == 1 {
-        return Err("difference: do_bg=False leaves no class of one, and the mean is NaN".into());
-    }
     let percent = argument("k").and_then(Value::as_f64).unwrap_or(10.0);
     let pixels: usize = shape[2..].iter().product();
     let worst = (shape[0] * pixels) as f64 * percent / 100.0;
     if ["TopKLoss", "DC_and_topk_loss"].contains(&name) && worst < 1.0 {
-        return Err("difference: k percent of so few pixels is none, and their mean is NaN".into());
+        return Err(difference::NNUNET_NO_PIXEL.into());
     }
     Ok(())
 }

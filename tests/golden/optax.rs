@@ -6,6 +6,7 @@ use ndarray::{ArrayD, Axis as Dim};
 
 use crate::call::{Call, numbers, parsed};
 use crate::case::{Case, Target};
+use crate::difference;
 use crate::row::Row;
 use crate::weight::{Carried, broadcast};
 
@@ -92,7 +93,7 @@ fn expect_labels(mask: &ArrayD<f64>, labels: &ArrayD<f64>) -> Result<(), String>
         kept.iter().any(|&kept| kept != 0.0) && of_label.is_some_and(|(_, &kept)| kept == 0.0)
     });
     if gone {
-        return Err("difference: a label without its class. optax takes its logit from a softmax that lacks it".into());
+        return Err(difference::OPTAX_LABEL.into());
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::call::{Call, numbers, parsed};
 use crate::case::{Case, Target, one_hot};
+use crate::difference;
 use crate::ignore;
 use crate::row::Row;
 use crate::torch::layout;
@@ -39,11 +40,11 @@ fn of_labels(
     let number = ignore::number(row, Some(DEFAULT))?.map(|number| number as f64);
     let ignored = |label: f64| Some(label) == number;
     if name == "LovaszSoftmaxLoss" && target.iter().all(|&label| ignored(label)) {
-        return Err("difference: no pixel. PaddleSeg returns an empty tensor in the place of Lovász-Softmax".into());
+        return Err(difference::PADDLESEG_NO_PIXEL.into());
     }
     let gamma = row.argument("gamma").and_then(Value::as_f64).unwrap_or(2.0);
     if name == "MultiClassFocalLoss" && classes == 1 && gamma < 1.0 {
-        return Err("difference: a power below 1 of a loss of 0 has an infinite slope, of which paddle makes NaN".into());
+        return Err(difference::PADDLESEG_ROOT.into());
     }
     let mut carried = Carried::default();
     let mut call = ignore::written(Call::of(row, &[])?, row, "ignore_index", &target, DEFAULT);
@@ -88,10 +89,10 @@ fn binary(
     let hard = target.iter().all(|&t| ignored(t) || t == 0.0 || t == 1.0);
     let as_labels = target.shape()[1] != prediction.shape()[1];
     if as_labels && prediction.ndim() != 4 {
-        return Err("difference: labels of no plane. PaddleSeg moves the third of their axes in the place of the last".into());
+        return Err(difference::PADDLESEG_PLANE.into());
     }
     if !as_labels && !hard && (dynamic("weight") || dynamic("pos_weight")) {
-        return Err("difference: soft targets. `dynamic` counts only those that are 0 or 1".into());
+        return Err(difference::PADDLESEG_DYNAMIC.into());
     }
     let loss = parsed(&call.text("paddleseg.BCELoss"), &Given::dense(layout))?;
     let mut target = target.mapv(|t| if ignored(t) { 0.0 } else { t });

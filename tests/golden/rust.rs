@@ -1,9 +1,10 @@
 //! `burn_nn::loss` and `candle_nn::loss`: the class axis comes second, or there is none.
 
-use lossfold::preset::{self, Given};
+use lossfold::preset::Given;
 
-use crate::call::{Call, numbers};
+use crate::call::{Call, numbers, parsed};
 use crate::case::{Case, Target};
+use crate::difference;
 use crate::row::Row;
 use crate::torch::layout;
 use crate::weight::Carried;
@@ -22,9 +23,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     if path.ends_with("binary_cross_entropy_with_logit")
         && prediction.iter().any(|logit| logit.abs() > MOST_LOGIT)
     {
-        return Err("difference: rounded sigmoid. candle takes the logarithm of a sigmoid that rounds to 0 \
-                    or 1, infinity or NaN; here it is the logarithm itself"
-            .into());
+        return Err(difference::CANDLE_SIGMOID.into());
     }
     let mut call = Call::of(row, &[own])?;
     for (name, weight) in row.all_weights()? {
@@ -33,7 +32,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let layout = layout(prediction.ndim())?;
     let labels = target.ndim() < prediction.ndim();
     let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
-    let loss = preset::parse_for(&call.text(&path), &given).map_err(|error| error.to_string())?;
+    let loss = parsed(&call.text(&path), &given)?;
     let target = if labels {
         let pads = row.argument("pad_tokens").and_then(serde_json::Value::as_array);
         let pads = pads.map_or(&[][..], Vec::as_slice);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::call::{Call, numbers, parsed};
 use crate::case::{Case, Target};
+use crate::difference;
 use crate::ignore;
 use crate::row::Row;
 use crate::weight::Carried;
@@ -72,7 +73,6 @@ fn differences(
     number: Option<i64>,
     (labels, classes): (bool, usize),
 ) -> Result<(), String> {
-    let refuse = |why: &str| Err(format!("difference: {why}"));
     let flag = |name: &str| row.argument(name).and_then(Value::as_bool) == Some(true);
     let ignored = |t: f64| number.is_some_and(|number| t == number as f64);
     let nothing = |part: ArrayViewD<'_, f64>| part.iter().all(|&t| ignored(t));
@@ -84,23 +84,17 @@ fn differences(
                 nothing(target.view())
             };
             if empty {
-                return refuse(
-                    "no pixel. SMP returns an empty tensor in the place of Lovász-Softmax",
-                );
+                return Err(difference::SMP_NO_PIXEL.into());
             }
         }
         "FocalLoss" if flag("normalized") && nothing(target.view()) => {
-            return refuse(
-                "no pixel. SMP divides by 1e-6 where the focal factors sum to 0, here that is an error",
-            );
+            return Err(difference::SMP_NO_FACTOR.into());
         }
         "TverskyLoss" if row.argument("gamma").and_then(Value::as_f64).is_some_and(|g| g < 1.0) => {
             let absent = |&t: &f64| t == 0.0 || ignored(t);
             // Of one class a softmax is the target itself.
             if (labels && classes == 1) || (!labels && target.iter().all(absent)) {
-                return refuse(
-                    "a power below 1 of a loss of 0 has an infinite slope, of which torch makes NaN",
-                );
+                return Err(difference::SMP_ROOT.into());
             }
         }
         _ => {}

@@ -1,9 +1,9 @@
 //! `torch.nn`: tensors (N, C, ...) and labels (N, ...); weights broadcast from the right.
 
-use lossfold::preset::{self, Given};
+use lossfold::preset::Given;
 use lossfold::{Axis, Layout};
 
-use crate::call::Call;
+use crate::call::{Call, parsed};
 use crate::case::{Case, Target};
 use crate::row::Row;
 use crate::weight::Carried;
@@ -28,7 +28,7 @@ pub fn translate(row: &Row) -> Result<Case, String> {
     let labels = target.ndim() < prediction.ndim();
     let given = if labels { Given::labels(layout) } else { Given::dense(layout) };
     let call = call.text(&format!("torch.nn.{}", row.text("loss")?));
-    let loss = preset::parse_for(&call, &given).map_err(|error| error.to_string())?;
+    let loss = parsed(&call, &given)?;
     let target = if labels {
         Target::labels(&target, row.argument("ignore_index").and_then(serde_json::Value::as_i64))
     } else {

@@ -3,6 +3,8 @@
 use lossfold::{Axes, Axis, Layout};
 use ndarray::{Array1, ArrayD, IxDyn};
 
+use crate::difference;
+
 /// The weights that come with a batch.
 #[derive(Default)]
 pub struct Carried {
@@ -82,6 +84,6 @@ impl Carried {
 fn once<T>(given: Option<&T>, weight: T) -> Result<Option<T>, String> {
     match given {
         None => Ok(Some(weight)),
-        Some(_) => Err("difference: two weights per pixel or image. a batch carries one".into()),
+        Some(_) => Err(difference::TWO_WEIGHTS.into()),
     }
 }

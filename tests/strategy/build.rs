@@ -131,9 +131,10 @@ impl Case {
             Start::Element(Source::Absolute(squash)) => absolute(activation(*squash)),
             Start::Element(Source::Predicted(squash)) => predicted(activation(*squash)),
             Start::Overlap(squash, before, ratio) => {
-                let terms = before.iter().fold(overlap(activation(*squash)), |terms, named| {
-                    terms.weigh(named.weight(classes))
-                });
+                let terms = overlap(activation(*squash));
+                let terms = ratio.clip.map_or(terms.clone(), |clip| terms.clip(clip));
+                let terms =
+                    before.iter().fold(terms, |terms, named| terms.weigh(named.weight(classes)));
                 match ratio.formula {
                     Formula::Dice => terms.dice(ratio.step()),
                     Formula::Jaccard => terms.jaccard(ratio.step()),

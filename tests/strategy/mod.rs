@@ -159,6 +159,8 @@ pub enum Absent {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratio {
+    /// Holds p between this and 1 less this, in the overlap on which the ratio stands.
+    pub clip: Option<f64>,
     pub formula: Formula,
     pub over: Set,
     pub smooth_numerator: f64,

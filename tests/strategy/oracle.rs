@@ -492,7 +492,11 @@ impl Run<'_> {
             self.group(([true; 3], ratio.over), to, |from| {
                 let m = mass(&consumed, from);
                 if m != 0.0 {
-                    let (p, t) = (self.predicted(from).0, self.target(from));
+                    let (mut p, t) = (self.predicted(from).0, self.target(from));
+                    if let Some(clip) = ratio.clip {
+                        sides.extend([side(p - clip), side(p - (1.0 - clip))]);
+                        p = p.clamp(clip, 1.0 - clip);
+                    }
                     sides.push(if ratio.distance { side(p - t) } else { 0 });
                     sums.add(m, p, t, ratio);
                     errors.push((m, t, self.error(from)));

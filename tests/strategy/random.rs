@@ -127,10 +127,13 @@ fn ratio() -> impl Strategy<Value = Ratio> {
     let wrong = (select(wrong.to_vec()), select(wrong.to_vec()));
     let absent = select(vec![Absent::Keep, Absent::Keep, Absent::Skip, Absent::Zero]);
     let formula = select(vec![Formula::Dice, Formula::Jaccard, Formula::Tversky]);
+    let formula = (formula, option::weighted(0.2, select(vec![0.2, 0.35])));
     let rules = (absent, policy(), prop::bool::weighted(0.3));
     (formula, set(), (slots, least), shape, wrong, rules).prop_map(
-        |(formula, over, (slots, least), (squared, distance), wrong, (absent, policy, carry))| {
+        |((formula, clip), over, (slots, least), (squared, distance), wrong, rules)| {
+            let (absent, policy, carry) = rules;
             Ratio {
+                clip,
                 formula,
                 over: if some(over) { over } else { [true; 3] },
                 smooth_numerator: slots.0,
@@ -152,6 +155,7 @@ fn ratio() -> impl Strategy<Value = Ratio> {
 /// The Lovász step that stands where a ratio does, without the slots that it does not have.
 fn lovasz(ratio: &Ratio) -> Ratio {
     Ratio {
+        clip: None,
         formula: Formula::Lovasz,
         over: ratio.over,
         smooth_numerator: 0.0,

@@ -29,7 +29,41 @@ def milletari_dice(p, g, axis):
     return np.mean(1 - d)
 
 
-DEFINITIONS = {loss.__name__: loss for loss in (tilborghs_dice, sudre_gdl, milletari_dice)}
+def unified_focal_loss(p, t, weight, delta, gammas):
+    """Yeung et al. 2022, as their code has it: classes 0 and 1, each with its gammas (Tversky, focal)."""
+    eps = 1e-7
+    p = np.clip(p, eps, 1 - eps)
+    pixels = tuple(range(2, p.ndim))
+    tversky, focal = 0, 0
+    for c, share in enumerate((1 - delta, delta)):
+        of_tversky, of_focal = gammas[c]
+        q, y = p[:, c], t[:, c]
+        axes = tuple(axis - 1 for axis in pixels)
+        tp, fn, fp = (np.sum(x, axis=axes) for x in (y * q, y * (1 - q), (1 - y) * q))
+        index = (tp + eps) / (tp + delta * fn + (1 - delta) * fp + eps)
+        tversky += np.mean((1 - index) ** (1 - of_tversky)) / 2
+        focal += np.mean(share * (1 - q) ** of_focal * -y * np.log(q))
+    return weight * tversky + (1 - weight) * focal
+
+
+def asym_unified_focal_loss(p, t, weight, delta, gamma):
+    """The foreground is enhanced by the ratio, the background suppressed by the factor."""
+    return unified_focal_loss(p, t, weight, delta, ((0, gamma), (gamma, 0)))
+
+
+def sym_unified_focal_loss(p, t, weight, delta, gamma):
+    """Both classes have both."""
+    return unified_focal_loss(p, t, weight, delta, ((gamma, gamma), (gamma, gamma)))
+
+
+LOSSES = (
+    tilborghs_dice,
+    sudre_gdl,
+    milletari_dice,
+    asym_unified_focal_loss,
+    sym_unified_focal_loss,
+)
+DEFINITIONS = {loss.__name__: loss for loss in LOSSES}
 
 
 def evaluate(row):

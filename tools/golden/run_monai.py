@@ -2,6 +2,7 @@
 
 import monai.losses
 import torch
+from monai.losses import unified_focal_loss
 
 from rows import serve
 from torch_rows import tensors, with_gradient
@@ -15,6 +16,9 @@ LOSSES = (
     "DiceFocalLoss",
     "GeneralizedDiceFocalLoss",
     "TverskyLoss",
+    "AsymmetricFocalLoss",
+    "AsymmetricFocalTverskyLoss",
+    "AsymmetricUnifiedFocalLoss",
 )
 
 
@@ -26,7 +30,9 @@ def evaluate(row):
         args["other_act"] = torch.tanh
     # A mask goes with the batch, a class weight with the loss.
     batch = {name: weights.pop(name) for name in ["mask"] if name in weights}
-    loss = getattr(monai.losses, row.loss)(**args, **weights)
+    # Two of them are not exported.
+    package = unified_focal_loss if row.loss.startswith("Asymmetric") else monai.losses
+    loss = getattr(package, row.loss)(**args, **weights)
     return with_gradient(loss(prediction, target, **batch), prediction)
 
 

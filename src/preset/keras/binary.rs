@@ -1,7 +1,7 @@
 //! Binary cross-entropy: the mean over `axis` of both terms.
 
 use super::{EPSILON, Reduction, Values, Weights};
-use crate::element::{Activation, Bce, Smoothing};
+use crate::element::{Activation, Bce, Focal, Smoothing};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::{Loss, bce};
@@ -26,8 +26,9 @@ fn smoothed(options: Bce, smoothing: f64) -> Bce {
 }
 
 /// The options with a focal factor, if it is one.
-pub(in crate::preset) fn focal(options: Bce, gamma: f64) -> Bce {
-    if gamma == 0.0 { options } else { options.focal(gamma) }
+pub(in crate::preset) fn focal(options: Bce, factor: impl Into<Focal>) -> Bce {
+    let factor = factor.into();
+    if factor.gamma == 0.0 { options } else { options.focal(factor) }
 }
 
 impl Values {

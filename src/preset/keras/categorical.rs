@@ -2,7 +2,7 @@
 
 use super::{EPSILON, Reduction, Values, Weights, focal};
 use crate::axis::Axis::Class;
-use crate::element::{Activation, Bce, Smoothing};
+use crate::element::{Activation, Bce, Focal, Smoothing, Truth};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::{Loss, Map, cross_entropy, predicted};
@@ -45,6 +45,11 @@ fn smoothed(options: Bce, smoothing: f64, axis: i64, given: &Given) -> Result<Bc
     }
     expect_last("label_smoothing", axis, given)?;
     Ok(options.smoothing(Smoothing::Classes(smoothing)))
+}
+
+/// The factor (1 - q)^γ, of q that is clipped as in the logarithm.
+pub(in crate::preset) fn clipped(gamma: f64) -> Focal {
+    Focal::new(gamma).truth(Truth::Loss)
 }
 
 /// The focal values, multiplied by `alpha`: a number, or one per class.
@@ -113,8 +118,7 @@ impl CategoricalCrossentropy {
 declare! {
     /// `keras.losses.CategoricalFocalCrossentropy`: Σ_c -α (1 - q)^γ t ln q over the classes, then the reduction.
     ///
-    /// q is p / Σ_c p, of logits the softmax, clipped to [1e-7, 1 - 1e-7] in the logarithm. Keras clips it in the
-    /// factor, too, which matters for the gradient of probabilities beyond the bounds.
+    /// q is p / Σ_c p, of logits the softmax, clipped to [1e-7, 1 - 1e-7], in the factor, too.
     CategoricalFocalCrossentropy: "keras==3.15.1"
         "keras.losses.CategoricalFocalCrossentropy"
             "(alpha, gamma, from_logits, label_smoothing, axis, reduction, name, dtype)(y_true, y_pred, sample_weight, mask)",
@@ -144,7 +148,8 @@ declare! {
 impl CategoricalFocalCrossentropy {
     fn order(&self, given: &Given) -> Result<Loss> {
         let options = categorical(self.from_logits).clip(EPSILON);
-        let options = smoothed(focal(options, self.gamma), self.label_smoothing, self.axis, given)?;
+        let options =
+            smoothed(focal(options, clipped(self.gamma)), self.label_smoothing, self.axis, given)?;
         let weights = Weights::new(self.sample_weight.as_ref(), self.mask.as_ref());
         alpha(cross_entropy(options), &self.alpha, self.axis, given)?
             .reduced(self.reduction, weights)

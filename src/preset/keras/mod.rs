@@ -44,7 +44,7 @@ pub use reduce::Reduction;
 pub use regression::{KLDivergence, MeanAbsoluteError, MeanSquaredError};
 
 pub(super) use binary::focal;
-pub(super) use categorical::{alpha, categorical, expect_last, per_pixel};
+pub(super) use categorical::{alpha, categorical, clipped, expect_last, per_pixel};
 pub(super) use reduce::{Values, Weights};
 
 use super::entry::Entry;

@@ -16,15 +16,19 @@
 //! ```
 
 mod focal;
+mod generalized;
+mod levels;
 mod overlap;
 mod sums;
 mod unified;
 mod wasserstein;
 
 pub use focal::FocalLoss;
-pub use overlap::{DiceLoss, GeneralizedDiceLoss, MaskedDiceLoss, TverskyLoss, VolumeWeight};
+pub use generalized::{GeneralizedDiceLoss, VolumeWeight};
+pub use levels::{WeightMode, level_weights};
+pub use overlap::{DiceLoss, MaskedDiceLoss, TverskyLoss};
 pub use sums::{DiceCELoss, DiceFocalLoss, GeneralizedDiceFocalLoss};
-pub use unified::AsymmetricFocalLoss;
+pub use unified::{AsymmetricFocalLoss, AsymmetricFocalTverskyLoss, AsymmetricUnifiedFocalLoss};
 pub use wasserstein::{GeneralizedWassersteinDiceLoss, WassersteinWeight};
 
 use super::argument::{Reduce, Tensor};
@@ -46,6 +50,8 @@ pub(super) const ALL: &[&[Entry]] = &[
     DiceFocalLoss::ENTRIES,
     GeneralizedDiceFocalLoss::ENTRIES,
     AsymmetricFocalLoss::ENTRIES,
+    AsymmetricFocalTverskyLoss::ENTRIES,
+    AsymmetricUnifiedFocalLoss::ENTRIES,
     GeneralizedWassersteinDiceLoss::ENTRIES,
 ];
 

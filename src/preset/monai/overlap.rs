@@ -1,20 +1,24 @@
-//! Dice, its masked and its generalised kind, and Tversky.
+//! Dice, its masked kind, and Tversky.
 
 use super::{Seen, reduced};
 use crate::axis::Axes;
-use crate::axis::Axis::{Class, Image, Pixel};
+use crate::axis::Axis::{Image, Pixel};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::preset::argument::{Reduce, Tensor, words};
+use crate::preset::argument::{Reduce, Tensor};
 use crate::preset::declare::declare;
 use crate::preset::{Given, refuse};
-use crate::reduction::{Empty, Over, mean, sum};
+use crate::reduction::{Empty, Over};
 use crate::region::{Overlap, Ratio, SoftOverlap, overlap};
-use crate::weight::{AbsentVolume, Weight};
+use crate::weight::Weight;
 
 /// The ratio over the axes, with its smoothing. Without any, a class that is neither there nor predicted is 0 / 0.
-fn ratio(over: impl Into<Over>, (numerator, denominator): (f64, f64), soft_label: bool) -> Ratio {
+pub(super) fn ratio(
+    over: impl Into<Over>,
+    (numerator, denominator): (f64, f64),
+    soft_label: bool,
+) -> Ratio {
     let ratio = Ratio::over(over)
         .smooth_numerator(numerator)
         .smooth_denominator(denominator)
@@ -23,12 +27,12 @@ fn ratio(over: impl Into<Over>, (numerator, denominator): (f64, f64), soft_label
 }
 
 /// The axes of a ratio per class.
-fn spread(batch: bool) -> Axes {
+pub(super) fn spread(batch: bool) -> Axes {
     if batch { [Pixel, Image].into() } else { Pixel.into() }
 }
 
 impl Seen {
-    fn source(self, sigmoid: bool, softmax: bool) -> Result<Overlap> {
+    pub(super) fn source(self, sigmoid: bool, softmax: bool) -> Result<Overlap> {
         let source = overlap(self.activation(sigmoid, softmax)?);
         Ok(if self.dropped > 0 { source.without([0]) } else { source })
     }
@@ -179,77 +183,6 @@ impl MaskedDiceLoss {
             ),
             Some(weight) => dice.over(seen, source.weigh(weight.clone())),
         }
-    }
-}
-
-words! {
-    /// How the volume of a class weighs it in the generalised Dice.
-    VolumeWeight {
-        /// 1 / T².
-        Square = "square",
-        /// 1 / T.
-        Simple = "simple",
-        /// 1.
-        Uniform = "uniform",
-    }
-}
-
-declare! {
-    /// `monai.losses.GeneralizedDiceLoss`: per image 1 - (2 Σ w TP + `smooth_nr`) / (Σ w (P + T) + `smooth_dr`), Σ over
-    /// the classes, w = 1 / T² (Sudre et al. 2017).
-    ///
-    /// An absent class has the largest finite weight of its image, and 0 if there is none: then the loss is
-    /// 1 - `smooth_nr` / `smooth_dr`. With `batch` all sums and T are over the images, too. w is computed in f32.
-    GeneralizedDiceLoss: "monai==1.6.1"
-        "monai.losses.GeneralizedDiceLoss"
-            "(include_background, to_onehot_y, sigmoid, softmax, other_act=None, w_type, reduction, smooth_nr, smooth_dr, batch, soft_label)(input, target)",
-        "monai.losses.generalized_dice"
-            "(include_background, to_onehot_y, sigmoid, softmax, other_act=None, w_type, reduction, smooth_nr, smooth_dr, batch, soft_label)(input, target)";
-    Given::dense(Layout::NCHW); {
-        /// Whether class 0 counts.
-        include_background: bool = true,
-        /// Whether the target is labels.
-        to_onehot_y: bool = false,
-        /// Whether the prediction is logits of a sigmoid.
-        sigmoid: bool = false,
-        /// Whether the prediction is logits of a softmax over the classes.
-        softmax: bool = false,
-        /// The weight of a class by its volume.
-        w_type: VolumeWeight = VolumeWeight::Square,
-        /// What is done with the ratios.
-        reduction: Reduce = Reduce::Mean,
-        /// Added to the numerator.
-        smooth_nr: f64 = 1e-5,
-        /// Added to the denominator.
-        smooth_dr: f64 = 1e-5,
-        /// Whether the sums of the ratio are over the images, too.
-        batch: bool = false,
-        /// Whether the overlap is made of |p - t|.
-        soft_label: bool = false,
-    }
-}
-
-impl GeneralizedDiceLoss {
-    pub(super) fn order(&self, given: &Given) -> Result<Loss> {
-        let seen = Seen::new(given, self.to_onehot_y, self.include_background)?;
-        let source = seen.source(self.sigmoid, self.softmax)?;
-        let volume =
-            |power| Weight::volume(power).over(spread(self.batch)).absent(AbsentVolume::Largest);
-        let source = match self.w_type {
-            VolumeWeight::Square => source.weigh(volume(-2.0)),
-            VolumeWeight::Simple => source.weigh(volume(-1.0)),
-            VolumeWeight::Uniform => source,
-        };
-        let smooth = (self.smooth_nr, self.smooth_dr);
-        if self.batch {
-            return Ok(source.dice(ratio(Over::All, smooth, self.soft_label)));
-        }
-        let loss = source.dice(ratio([Class, Pixel], smooth, self.soft_label));
-        Ok(match self.reduction {
-            Reduce::None => loss,
-            Reduce::Mean => loss.reduce(mean(Image)),
-            Reduce::Sum => loss.reduce(sum(Image)),
-        })
     }
 }
 

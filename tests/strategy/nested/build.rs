@@ -86,7 +86,9 @@ impl Source {
 
 impl Region {
     fn loss(&self) -> Loss {
-        let terms = self.before.iter().fold(overlap(self.activation), |terms, link| match link {
+        let terms = overlap(self.activation);
+        let terms = self.clip.map_or(terms.clone(), |clip| terms.clip(clip));
+        let terms = self.before.iter().fold(terms, |terms, link| match link {
             Link::Weigh(weight) => terms.weigh(weight.clone()),
             Link::Select(classes) => terms.select(classes.iter().copied()),
             Link::Without(classes) => terms.without(classes.iter().copied()),

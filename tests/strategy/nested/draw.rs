@@ -158,7 +158,9 @@ fn bce() -> impl Strategy<Value = Element> {
     (logs, weights, factors, prop::bool::weighted(0.75)).prop_map(
         |(logs, (positive, smoothing), (mut focal, alpha), negative)| {
             let alpha = alpha.filter(|_| negative);
-            if let Some(focus) = focal.as_mut().filter(|_| !negative) {
+            if let Some(focus) = focal.as_mut().filter(|_| !negative)
+                && focus.truth != Truth::Loss
+            {
                 focus.truth = Truth::Mixed;
             }
             Element::Bce { logs, positive, smoothing, focal, alpha, negative }
@@ -204,6 +206,7 @@ fn overlap() -> impl Strategy<Value = Head> {
     );
     let exponent = select(vec![1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 1.5]);
     let wrong = || select(vec![0.0, 0.3, 1.0, 1.0]);
+    let clip = option::weighted(0.2, select(vec![1e-7, 0.2]));
     let formula = prop_oneof![
         4 => Just(Formula::Dice),
         2 => Just(Formula::Jaccard),
@@ -220,8 +223,9 @@ fn overlap() -> impl Strategy<Value = Head> {
         1 => classes().prop_map(Link::Select),
         1 => classes().prop_map(Link::Without),
     ];
-    (activation(), vec(inside, 0..=2), formula, some_axes(), slots, (wrong(), wrong()), rules)
-        .prop_map(|(activation, before, formula, over, slots, wrong, (absent, empty, carry))| {
+    let source = (activation(), clip);
+    (source, vec(inside, 0..=2), formula, some_axes(), slots, (wrong(), wrong()), rules).prop_map(
+        |((activation, clip), before, formula, over, slots, wrong, (absent, empty, carry))| {
             if matches!(formula, Formula::Lovasz | Formula::LovaszHinge) {
                 return lovasz(formula, activation, before, over, (absent, empty));
             }
@@ -250,8 +254,9 @@ fn overlap() -> impl Strategy<Value = Head> {
             let even = exponent == 1.0 || (!own && !distance && wrong.0 == wrong.1);
             let small = own || numerator <= denominator;
             let unit = even && small && activation != Activation::Identity;
-            Head::Overlap(Region { activation, before, formula, over, ratio, carry, unit })
-        })
+            Head::Overlap(Region { activation, clip, before, formula, over, ratio, carry, unit })
+        },
+    )
 }
 
 /// A Lovász step, which has few slots and few activations.
@@ -269,7 +274,8 @@ fn lovasz(
     };
     let unit = formula == Formula::Lovasz;
     let ratio = Ratio::over(over).absent(absent).empty(empty);
-    Head::Overlap(Region { activation, before, formula, over, ratio, carry: false, unit })
+    let (clip, carry) = (None, false);
+    Head::Overlap(Region { activation, clip, before, formula, over, ratio, carry, unit })
 }
 
 fn repair() -> impl Strategy<Value = Repair> {

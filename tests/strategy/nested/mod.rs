@@ -104,6 +104,7 @@ pub enum Logs {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
     pub activation: Activation,
+    pub clip: Option<f64>,
     pub before: Vec<Link>,
     pub formula: Formula,
     pub over: Axes,

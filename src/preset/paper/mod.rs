@@ -8,6 +8,10 @@
 //! # Ok::<(), lossfold::Error>(())
 //! ```
 
+pub(super) mod unified;
+
+pub use unified::{AsymUnifiedFocalLoss, SymUnifiedFocalLoss};
+
 use super::argument::words;
 use super::declare::declare;
 use super::entry::Entry;
@@ -22,8 +26,14 @@ use crate::reduction::{Over, mean, sum};
 use crate::region::{Ratio, overlap};
 use crate::weight::Weight;
 
-pub(super) const ALL: &[&[Entry]] =
-    &[TilborghsDice::ENTRIES, MilletariDice::ENTRIES, SudreGdl::ENTRIES, TaghanakiCombo::ENTRIES];
+pub(super) const ALL: &[&[Entry]] = &[
+    TilborghsDice::ENTRIES,
+    MilletariDice::ENTRIES,
+    SudreGdl::ENTRIES,
+    TaghanakiCombo::ENTRIES,
+    AsymUnifiedFocalLoss::ENTRIES,
+    SymUnifiedFocalLoss::ENTRIES,
+];
 
 /// The mean of what a ratio leaves.
 fn averaged(loss: Loss, left: Axes) -> Loss {
