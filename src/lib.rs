@@ -126,6 +126,10 @@ mod layout;
 mod loss;
 mod notation;
 mod outputs;
+#[cfg(feature = "html")]
+mod page;
+#[cfg(feature = "html")]
+mod picture;
 pub mod preset;
 mod reduction;
 mod reference;
@@ -138,7 +142,7 @@ pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
 pub use between::{Across, Part};
 pub use element::{Activation, Bce, ElementFormula, Focal, Smoothing, Truth};
 pub use error::{Error, ErrorKind, Result};
-pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
+pub use explain::{Alternative, ClassReport, Drowned, Explain, ImageReport, Report, StepReport};
 pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;

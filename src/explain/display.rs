@@ -67,7 +67,7 @@ fn ratio(number: Option<f64>) -> String {
     number.map_or_else(|| "–".into(), |number| format!("{number:.3}"))
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
