@@ -20,8 +20,18 @@ use crate::weight::Weight;
 /// pictures, and how far it is.
 ///
 /// ```
-/// use lossfold::{Activation, Batch, Explain, Layout, Over, Pixel, bce, mean, overlap};
-/// # use lossfold::Axis::Pixel;
+/// use lossfold::{Batch, Explain, Layout, Loss};
+/// use ndarray::array;
+///
+/// let (prediction, target) = (array![[0.9, 0.2], [0.9, 0.1]], array![[1_u8, 0], [0, 1]]);
+/// let loss: Loss = "bce(probability) > mean(class) > mean(image)".parse()?;
+/// let worst: Loss = "bce(probability) > mean(class) > max(image)".parse()?;
+///
+/// let asked = Explain::new(&loss).beside("worst image", &worst).progress(|share| assert!(share <= 1.0));
+/// let report = asked.on(&Batch::new(Layout::NC, &prediction, &target)?)?;
+/// assert_eq!(report.beside[0].name, "worst image");
+/// assert!(report.beside[0].value > report.value);
+/// # Ok::<(), lossfold::Error>(())
 /// ```
 pub struct Explain<'a> {
     loss: &'a Loss,

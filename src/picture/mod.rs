@@ -17,7 +17,7 @@ mod survey;
 
 pub(crate) use colour::{Scale, class_colour, heat_colour};
 pub(crate) use shape::Shape;
-pub(crate) use spread::{Bin, Spread};
+pub(crate) use spread::{Bin, PER_DECADE, Spread};
 
 use std::cell::Cell;
 use std::ops::Range;

@@ -65,6 +65,19 @@ impl Spread {
         self.bins.iter().fold(self.none, |total, bin| total.and(*bin))
     }
 
+    /// The share of the loss in the worst hundredth of the pixels; a bin that is only partly among them
+    /// gives its mean.
+    pub(crate) fn of_worst_hundredth(&self) -> f64 {
+        let total = self.total();
+        let (mut left, mut loss) = (total.pixels / 100.0, 0.0);
+        for bin in self.bins.iter().rev().filter(|bin| bin.pixels > 0.0) {
+            let taken = bin.pixels.min(left);
+            loss += bin.loss * taken / bin.pixels;
+            left -= taken;
+        }
+        if total.loss > 0.0 { loss / total.loss } else { 0.0 }
+    }
+
     /// The bins from the first to the last that matters, with the decimal logarithm at which each
     /// begins. What little lies below them is in the first.
     pub(crate) fn bins(&self) -> Vec<(f64, Bin)> {
