@@ -49,19 +49,23 @@ pub(super) fn panels(report: &Report) -> [Panel; 3] {
         };
         report.classes.iter().map(bar).collect::<Vec<_>>()
     };
-    let end = |numbers: &mut dyn Iterator<Item = f64>| numbers.filter(|n| n.is_finite()).fold(0.0, f64::max);
+    let end = |numbers: &mut dyn Iterator<Item = f64>| {
+        numbers.filter(|n| n.is_finite()).fold(0.0, f64::max)
+    };
     let mut own = bars(&|class| class.own_where_true, &short);
     for (bar, class) in own.iter_mut().zip(&report.classes) {
         bar.second = class.own;
     }
     let numbers = report.classes.iter().flat_map(|class| [class.own_where_true, class.own]);
     let own_end = end(&mut numbers.flatten());
-    let shares = report.classes.iter().flat_map(|class| [class.share_of_total, class.share_of_gradient]);
+    let shares =
+        report.classes.iter().flat_map(|class| [class.share_of_total, class.share_of_gradient]);
     let share_end = end(&mut shares.into_iter());
     let even = (report.classes.len() > 1).then(|| 1.0 / report.classes.len() as f64);
     let share = |title, bars| Panel {
         title,
-        legend: even.map_or_else(String::new, |even| format!("dashed: an even share, {}", percent(even))),
+        legend: even
+            .map_or_else(String::new, |even| format!("dashed: an even share, {}", percent(even))),
         bars,
         end: share_end.max(even.unwrap_or(0.0)),
         even,
@@ -81,7 +85,8 @@ pub(super) fn panels(report: &Report) -> [Panel; 3] {
 
 /// A panel as an image of its own.
 pub(super) fn drawn(panel: &Panel) -> String {
-    let numbers: Vec<String> = panel.bars.iter().map(|bar| format!("{}: {}", bar.name, bar.shown)).collect();
+    let numbers: Vec<String> =
+        panel.bars.iter().map(|bar| format!("{}: {}", bar.name, bar.shown)).collect();
     Document::new()
         .set("viewBox", (0, 0, WIDTH, panel.height()))
         .set("class", "bars")
@@ -97,9 +102,12 @@ impl Panel {
     }
 
     pub(super) fn group(&self) -> Group {
-        let mut group = Group::new()
-            .add(text(0.0, 14.0, "title", self.title))
-            .add(text(0.0, 31.0, "legend", &self.legend));
+        let mut group = Group::new().add(text(0.0, 14.0, "title", self.title)).add(text(
+            0.0,
+            31.0,
+            "legend",
+            &self.legend,
+        ));
         let length = |number: f64| {
             let share = if self.end > 0.0 { number / self.end } else { 0.0 };
             if share.is_finite() { WIDTH * share.clamp(0.0, 1.0) } else { 0.0 }
@@ -112,18 +120,20 @@ impl Panel {
                 .add(text(0.0, top + 13.0, "name", &shortened(&bar.name, bar.drowned)))
                 .add(text(WIDTH, top + 13.0, "number", &bar.shown).set("text-anchor", "end"));
             if let Some(number) = bar.number {
-                let rectangle = rectangle(top + 18.0, length(number), 12.0).set("data-value", number);
+                let rectangle =
+                    rectangle(top + 18.0, length(number), 12.0).set("data-value", number);
                 of_class = of_class.add(rectangle);
             }
             if let Some(second) = bar.second {
                 let rectangle = rectangle(top + 32.0, length(second), 4.0);
                 of_class = of_class.add(rectangle.set("class", "second").set("data-value", second));
             }
+            if let Some(even) = self.even {
+                let line = Line::new().set("x1", length(even)).set("x2", length(even));
+                of_class = of_class
+                    .add(line.set("y1", top + 16.0).set("y2", top + 33.0).set("class", "even"));
+            }
             group = group.add(of_class);
-        }
-        if let Some(even) = self.even {
-            let line = Line::new().set("x1", length(even)).set("x2", length(even));
-            group = group.add(line.set("y1", HEAD).set("y2", self.height()).set("class", "even"));
         }
         group
     }

@@ -33,6 +33,7 @@ struct Page<'r> {
     classes: Vec<ClassRow<'r>>,
     flow: Chain,
     focus: &'r str,
+    own_label: String,
     orders: Vec<OrderRow>,
     images: Vec<ImageRow>,
     histogram: Option<Histogram>,
@@ -63,6 +64,7 @@ impl Report {
     /// # Ok::<(), lossfold::Error>(())
     /// ```
     pub fn to_html(&self) -> String {
+        let focus = self.classes.get(self.focus).map_or("", |class| &class.name);
         let page = Page {
             report: self,
             value: Number::short(Some(self.value)),
@@ -70,7 +72,8 @@ impl Report {
             bars: bars::panels(self).iter().map(bars::drawn).collect(),
             classes: rows::classes(self),
             flow: Chain::new(self),
-            focus: self.classes.get(self.focus).map_or("", |class| &class.name),
+            focus,
+            own_label: format!("own loss of {focus}"),
             orders: rows::orders(self),
             images: rows::images(self),
             histogram: Histogram::new(self),

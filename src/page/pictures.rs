@@ -72,12 +72,18 @@ impl Gallery {
             of: report.extents.image,
             loss: ScaleBar::of_losses(album.loss),
             prediction: ScaleBar::of_numbers(album.prediction),
-            classes: if album.exclusive { report.classes.iter().map(named).collect() } else { Vec::new() },
+            classes: if album.exclusive {
+                report.classes.iter().map(named).collect()
+            } else {
+                Vec::new()
+            },
             shrunk: match (shrink, shrink_classes) {
                 (1, 1) => None,
                 (one, other) if one == other => Some(shrunk(one)),
                 (1, other) => Some(format!("{} (single classes)", shrunk(other))),
-                (one, other) => Some(format!("{} ({} for single classes)", shrunk(one), shrunk(other))),
+                (one, other) => {
+                    Some(format!("{} ({} for single classes)", shrunk(one), shrunk(other)))
+                }
             },
             slices,
         }
@@ -98,10 +104,20 @@ impl ScaleBar {
     fn new(scale: Scale, gradient: String, beyond: &str) -> Self {
         Self {
             gradient,
-            low: short(scale.low),
-            middle: short(f64::midpoint(scale.low, scale.high)),
-            high: format!("{beyond}{}", short(scale.high)),
+            low: rounded(scale.low),
+            middle: rounded(f64::midpoint(scale.low, scale.high)),
+            high: format!("{beyond}{}", rounded(scale.high)),
         }
+    }
+}
+
+/// Four significant digits, without zeros at the end.
+fn rounded(number: f64) -> String {
+    match short(number) {
+        shown if shown.contains('.') && !shown.contains('e') => {
+            shown.trim_end_matches('0').trim_end_matches('.').into()
+        }
+        shown => shown,
     }
 }
 
@@ -109,7 +125,8 @@ impl Image {
     fn new(report: &Report, album: &Album, picture: &Picture) -> Self {
         let image = &report.images[picture.image];
         let sheet = |name: &str, number: usize, trio: &Trio, hidden: bool| {
-            let slice = if album.shape.slices > 1 { format!(", slice {number}") } else { String::new() };
+            let slice =
+                if album.shape.slices > 1 { format!(", slice {number}") } else { String::new() };
             let pictures = [
                 ("prediction", trio.prediction.as_ref()),
                 ("truth", trio.truth.as_ref()),
@@ -127,7 +144,8 @@ impl Image {
         let whole = picture.slices.iter().enumerate().map(|(place, slice)| {
             sheet("all classes", slice.number, &slice.trio, place != picture.worst)
         });
-        let mut columns = vec![Column { name: "all classes".into(), drowned: false, slices: whole.collect() }];
+        let mut columns =
+            vec![Column { name: "all classes".into(), drowned: false, slices: whole.collect() }];
         let worst = picture.slices.get(picture.worst).map_or(0, |slice| slice.number);
         for (class, trio) in report.classes.iter().zip(&picture.classes) {
             columns.push(Column {
@@ -136,7 +154,8 @@ impl Image {
                 slices: vec![sheet(&class.name, worst, trio, false)],
             });
         }
-        let numbers: Vec<String> = picture.slices.iter().map(|slice| slice.number.to_string()).collect();
+        let numbers: Vec<String> =
+            picture.slices.iter().map(|slice| slice.number.to_string()).collect();
         Self {
             number: picture.image,
             share: Number::percent(image.share_of_total),

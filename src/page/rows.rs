@@ -81,7 +81,9 @@ pub(super) fn orders(report: &Report) -> Vec<OrderRow> {
     };
     let mut rows: Vec<OrderRow> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
-    for (place, order) in [&this].into_iter().chain(&report.beside).chain(&report.would_show).enumerate() {
+    for (place, order) in
+        [&this].into_iter().chain(&report.beside).chain(&report.would_show).enumerate()
+    {
         if seen.contains(&order.loss.as_str()) {
             // What people call it says more than that it is this one.
             if let Some(row) = rows.first_mut().filter(|row| row.this && order.loss == this.loss) {

@@ -49,7 +49,10 @@ impl Histogram {
         };
         let series = series.map(|(name, of, total)| (name, shares(of, total)));
         let most = series.iter().flat_map(|(_, shares)| shares).copied().fold(0.0, f64::max);
-        let step = [0.01, 0.02, 0.05, 0.1, 0.2].into_iter().find(|step| 5.0 * step >= most).unwrap_or(0.25);
+        let step = [0.01, 0.02, 0.05, 0.1, 0.2]
+            .into_iter()
+            .find(|step| 5.0 * step >= most)
+            .unwrap_or(0.25);
         let width = 1.0 / f64::from(PER_DECADE);
         let axes = Axes { from, to: last + width, most: (most / step).ceil() * step };
 
@@ -63,7 +66,10 @@ impl Histogram {
             ))
             .add(axes.grid(step));
         for (name, shares) in &series {
-            let places = shares.iter().enumerate().map(|(place, share)| (from + width * place as f64, *share));
+            let places = shares
+                .iter()
+                .enumerate()
+                .map(|(place, share)| (from + width * place as f64, *share));
             drawing = match *name {
                 "pixels" => drawing.add(axes.columns(places, width)),
                 name => drawing.add(axes.outline(places, width).set("class", name)),
@@ -85,7 +91,9 @@ impl Axes {
     }
 
     fn y(&self, share: f64) -> f64 {
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * if self.most > 0.0 { share / self.most } else { 0.0 }
+        HEIGHT
+            - BOTTOM
+            - (HEIGHT - TOP - BOTTOM) * if self.most > 0.0 { share / self.most } else { 0.0 }
     }
 
     /// Lines at shares and powers of ten, and what they are.
@@ -95,7 +103,8 @@ impl Axes {
         let mut share = 0.0;
         while share <= self.most + step / 2.0 {
             let y = self.y(share);
-            let line = Line::new().set("x1", LEFT).set("x2", WIDTH - RIGHT).set("y1", y).set("y2", y);
+            let line =
+                Line::new().set("x1", LEFT).set("x2", WIDTH - RIGHT).set("y1", y).set("y2", y);
             let label = format!("{:.0} %", 100.0 * share);
             grid = grid.add(line).add(text(LEFT - 6.0, y + 4.0, label).set("text-anchor", "end"));
             share += step;
@@ -106,12 +115,14 @@ impl Axes {
         let every = 1 + (last - first) / 8;
         for power in (first..=last).filter(|power| power.rem_euclid(every) == 0) {
             let (x, bottom) = (self.x(power.into()), HEIGHT - BOTTOM);
-            let line = Line::new().set("x1", x).set("x2", x).set("y1", bottom).set("y2", bottom + 5.0);
+            let line =
+                Line::new().set("x1", x).set("x2", x).set("y1", bottom).set("y2", bottom + 5.0);
             let label = text(x, bottom + 20.0, power_of_ten(power)).set("text-anchor", "middle");
             grid = grid.add(line).add(label);
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
         grid.add(text(middle, HEIGHT - 6.0, "loss of a pixel".into()).set("text-anchor", "middle"))
+            .add(text(LEFT, HEIGHT - 6.0, "← or less".into()))
     }
 
     fn columns(&self, shares: impl Iterator<Item = (f64, f64)>, width: f64) -> Group {

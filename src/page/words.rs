@@ -35,9 +35,10 @@ impl Lead {
             short(report.value),
             sources(report)
         );
-        for (what, number) in
-            [("Constants of the sum add", report.constant), ("Smoothing, floors, policies and maps add", report.remainder)]
-        {
+        for (what, number) in [
+            ("Constants of the sum add", report.constant),
+            ("Smoothing, floors, policies and maps add", report.remainder),
+        ] {
             if number.abs() > 1e-12 * report.value.abs() {
                 summary.push_str(&format!(" {what} {}.", short(number)));
             }
@@ -113,7 +114,8 @@ impl Drowned {
         if !others.is_empty() {
             why.push_str(&format!(" Drowned, too: {}.", others.join(", ")));
         }
-        let best = report.would_show.iter().max_by(|a, b| a.share_of_total.total_cmp(&b.share_of_total));
+        let best =
+            report.would_show.iter().max_by(|a, b| a.share_of_total.total_cmp(&b.share_of_total));
         let remedy = best.filter(|best| best.share_of_total > class.share_of_total).map(|best| Remedy {
             before: "To train on it or to select models by it, put the pixels of each true class together before \
                      the classes, by a mean or a ratio:",

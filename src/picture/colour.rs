@@ -24,12 +24,12 @@ pub(crate) struct Scale {
 impl Scale {
     pub(crate) const UNIT: Self = Self { low: 0.0, high: 1.0, largest: 1.0 };
 
-    /// From 0 to a round number above all but one in two hundred.
+    /// From 0 to a round number above all but one in a hundred.
     pub(super) fn of_losses(mut losses: Vec<f64>) -> Self {
         losses.retain(|loss| loss.is_finite());
         losses.sort_unstable_by(f64::total_cmp);
         let Some(&largest) = losses.last() else { return Self::UNIT };
-        let most = losses[(losses.len() - 1) * 199 / 200];
+        let most = losses[(losses.len() - 1) * 99 / 100];
         let high =
             if most > 0.0 { round_up(most) } else { round_up(largest.max(f64::MIN_POSITIVE)) };
         Self { low: 0.0, high, largest }

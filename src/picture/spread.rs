@@ -3,6 +3,9 @@
 /// How many bins a power of ten has.
 pub(crate) const PER_DECADE: i32 = 4;
 
+/// How many bins are shown at most.
+const MOST_SHOWN: usize = 28;
+
 /// The lowest power of ten that has bins of its own; what is less is in the first.
 const LOWEST: i32 = -12;
 const HIGHEST: i32 = 12;
@@ -78,24 +81,24 @@ impl Spread {
         if total.loss > 0.0 { loss / total.loss } else { 0.0 }
     }
 
-    /// The bins from the first to the last that matters, with the decimal logarithm at which each
-    /// begins. What little lies below them is in the first.
+    /// The bins from the first to the last that matter, seven powers of ten at most, with the decimal logarithm
+    /// at which each begins. What lies below them is in the first.
     pub(crate) fn bins(&self) -> Vec<(f64, Bin)> {
-        let total = self.total();
+        let few = 0.002 * self.total().pixels;
+        let last = self.bins.iter().rposition(|bin| bin.pixels > 0.0);
+        let lowest = last.map_or(0, |last| (last + 1).saturating_sub(MOST_SHOWN));
         let mut below = Bin::default();
         let mut shown: Vec<(f64, Bin)> = Vec::new();
-        for (place, bin) in self.bins.iter().enumerate() {
+        for (place, bin) in self.bins.iter().enumerate().take(last.map_or(0, |last| last + 1)) {
+            let mut bin = *bin;
             if shown.is_empty() {
-                below = below.and(*bin);
-                if below.pixels <= 0.002 * total.pixels {
+                below = below.and(bin);
+                if below.pixels <= few || place < lowest {
                     continue;
                 }
+                bin = below;
             }
-            let bin = if shown.is_empty() { below } else { *bin };
             shown.push((f64::from(LOWEST) + place as f64 / f64::from(PER_DECADE), bin));
-        }
-        while shown.last().is_some_and(|(_, bin)| bin.pixels == 0.0) {
-            shown.pop();
         }
         shown
     }
