@@ -49,7 +49,7 @@ impl Lead {
                  yet less than an even share of the total.",
             );
         }
-        Self { summary, drowned: Drowned::new(report) }
+        Self { summary: kept_together(&summary), drowned: Drowned::new(report) }
     }
 }
 
@@ -78,6 +78,11 @@ fn sources(report: &Report) -> String {
     };
     let parts: String = parts.iter().enumerate().map(part).collect();
     format!("{parts}.")
+}
+
+/// A number and its per cent sign on one line.
+fn kept_together(text: &str) -> String {
+    text.replace(" %", "\u{a0}%")
 }
 
 fn quoted(name: &str) -> String {
@@ -120,8 +125,16 @@ impl Drowned {
             before: "To train on it or to select models by it, put the pixels of each true class together before \
                      the classes, by a mean or a ratio:",
             order: best.loss.clone(),
-            after: format!("gives {} {} of the loss.", quoted(&class.name), percent(best.share_of_total)),
+            after: kept_together(&format!(
+                "gives {} {} of the loss.",
+                quoted(&class.name),
+                percent(best.share_of_total)
+            )),
         });
-        Some(Self { verdict: format!("The class {} is drowned", quoted(&class.name)), why, remedy })
+        Some(Self {
+            verdict: format!("The class {} is drowned", quoted(&class.name)),
+            why: kept_together(&why),
+            remedy,
+        })
     }
 }

@@ -39,7 +39,8 @@ fn visit(name: &str, page: &str, width: u32) -> Visit {
     fs::remove_dir_all(&directory).unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    let (_, rest) = page.split_once("<pre id=\"seen\">").unwrap_or_else(|| panic!("{page}\n{errors}"));
+    let (_, rest) =
+        page.split_once("<pre id=\"seen\">").unwrap_or_else(|| panic!("{page}\n{errors}"));
     let seen = rest.split("</pre>").next().unwrap();
     let seen = seen.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let console = errors.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned);
@@ -55,7 +56,9 @@ impl Visit {
     /// Errors, requests for anything outside, and what the security policy had to stop.
     fn trouble(&self) -> Vec<String> {
         let mut trouble = self.console.clone();
-        trouble.extend(["errors", "requests", "stopped", "broken"].iter().flat_map(|what| self.list(what)));
+        trouble.extend(
+            ["errors", "requests", "stopped", "broken"].iter().flat_map(|what| self.list(what)),
+        );
         trouble
     }
 
@@ -127,7 +130,9 @@ fn differences(visit: &Visit, report: &Report) -> Vec<String> {
         let table = visit.table("orders");
         let row = table.iter().find(|row| row[0].contains(&order.loss)).unwrap();
         let shares = [order.share_of_total, order.share_of_gradient].map(Some);
-        for (shown, number) in row[1..].iter().zip([Some(order.value), order.own].into_iter().chain(shares)) {
+        for (shown, number) in
+            row[1..].iter().zip([Some(order.value), order.own].into_iter().chain(shares))
+        {
             hold(order.loss.clone(), shown, number);
         }
     }
@@ -145,7 +150,8 @@ fn bar_error(visit: &Visit, panel: usize, numbers: &[f64]) -> f64 {
     assert_eq!(lengths.len(), numbers.len());
     let of = |numbers: &[f64]| numbers.iter().copied().fold(0.0, f64::max);
     let (longest, largest) = (of(&lengths), of(numbers));
-    let apart = lengths.iter().zip(numbers).map(|(length, n)| (length / longest - n / largest).abs());
+    let apart =
+        lengths.iter().zip(numbers).map(|(length, n)| (length / longest - n / largest).abs());
     apart.fold(0.0, f64::max)
 }
 
@@ -215,7 +221,8 @@ fn a_wrong_page_is_found_in_a_browser() {
     let trouble = visit("thrown", &thrown, 1200).trouble();
     assert!(trouble.iter().any(|line| line.contains("nothing is not defined")), "{trouble:?}");
 
-    let outside = page.replacen("<main>", "<main><img alt=\"\" src=\"http://127.0.0.1:9/x.png\">", 1);
+    let outside =
+        page.replacen("<main>", "<main><img alt=\"\" src=\"http://127.0.0.1:9/x.png\">", 1);
     let trouble = visit("outside", &outside, 1200).trouble();
     assert!(trouble.iter().any(|line| line.starts_with("stopped")), "{trouble:?}");
 

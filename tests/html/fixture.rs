@@ -31,7 +31,8 @@ pub static BRAIN: LazyLock<Brain> = LazyLock::new(|| {
     let logits: Array4<f32> = read_npy(format!("{data}/eval_logit.npy")).unwrap();
     let labels: Array3<u8> = read_npy(format!("{data}/eval_label.npy")).unwrap();
     let loss = loss();
-    let dice: Loss = "overlap(sigmoid) > dice(pixel; smooth=1) > mean(class) > mean(image)".parse().unwrap();
+    let dice: Loss =
+        "overlap(sigmoid) > dice(pixel; smooth=1) > mean(class) > mean(image)".parse().unwrap();
     let worst: Loss = "bce(sigmoid) > mean(class, pixel) > max(image)".parse().unwrap();
     let asked = Explain::new(&loss).beside("Dice", &dice).beside("worst image", &worst).pictures(3);
     let batch = Batch::new(Layout::NHWC, &logits, Labels::new(&labels)).unwrap();

@@ -60,6 +60,7 @@ fn the_paragraph_names_the_drowned_class_and_says_what_to_do() {
         "bce(sigmoid) &#62; weigh(positives) &#62; mean(pixel, image) &#62; mean(class)",
         "gives “ventricles” 55.3 % of the loss",
     ] {
+        let paragraph = paragraph.replace('\u{a0}', " ");
         assert!(paragraph.contains(words), "{words}\n{paragraph}");
     }
 }

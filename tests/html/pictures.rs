@@ -60,7 +60,8 @@ fn the_truth_is_the_labels_and_the_prediction_the_largest_logit() {
         for column in 0..80 {
             assert_eq!(truth.index(row, column), BRAIN.labels[[worst, row, column]]);
             let logits = BRAIN.logits.slice(s![worst, row, column, ..]);
-            let largest = (0..5_u8).max_by(|&a, &b| logits[usize::from(a)].total_cmp(&logits[usize::from(b)]));
+            let largest = (0..5_u8)
+                .max_by(|&a, &b| logits[usize::from(a)].total_cmp(&logits[usize::from(b)]));
             assert_eq!(Some(prediction.index(row, column)), largest);
         }
     }
@@ -87,7 +88,8 @@ fn the_brain_page_is_small_and_a_noisy_batch_fits() {
     // Noise does not compress; 19 classes and as many images as anybody looks at are the hard case.
     let mut state = 1_u64;
     let prediction = Array4::from_shape_simple_fn((6, 128, 128, 19), || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((state >> 40) as f32) / 16_777_216.0
     });
     let labels = prediction.slice(s![.., .., .., 0]).mapv(|p| (p * 18.99) as u8);

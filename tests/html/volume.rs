@@ -7,11 +7,12 @@ use crate::seen::picture;
 
 /// Two volumes of 7 slices; the loss is largest in slice 4 of the second.
 pub fn page() -> String {
-    let prediction = Array5::from_shape_fn((2, 7, 6, 9, 2), |(image, slice, row, column, class)| {
-        let sure = if (image, slice) == (1, 4) { 0.2 } else { 0.9 };
-        let right = usize::from(row * 9 + column > 20 + slice) == class;
-        if right { sure } else { 1.0 - sure }
-    });
+    let prediction =
+        Array5::from_shape_fn((2, 7, 6, 9, 2), |(image, slice, row, column, class)| {
+            let sure = if (image, slice) == (1, 4) { 0.2 } else { 0.9 };
+            let right = usize::from(row * 9 + column > 20 + slice) == class;
+            if right { sure } else { 1.0 - sure }
+        });
     let target = Array5::from_shape_fn((2, 7, 6, 9, 2), |(_, slice, row, column, class)| {
         u8::from(usize::from(row * 9 + column > 20 + slice) == class)
     });
@@ -58,9 +59,13 @@ fn strips_and_single_numbers_have_pages() {
 #[test]
 fn whole_batch_losses_have_pictures() {
     // A maximum over images before pixels needs all cells at once.
-    let prediction = Array5::from_shape_fn((2, 1, 4, 4, 2), |(image, _, row, _, _)| {
-        if (image, row) == (1, 2) { 0.9 } else { 0.1 }
-    });
+    let prediction =
+        Array5::from_shape_fn(
+            (2, 1, 4, 4, 2),
+            |(image, _, row, _, _)| {
+                if (image, row) == (1, 2) { 0.9 } else { 0.1 }
+            },
+        );
     let target = Array5::<u8>::zeros((2, 1, 4, 4, 2));
     let batch = Batch::new(Layout::NDHWC, &prediction, &target).unwrap();
     let loss: Loss = "bce(probability) > mean(class) > max(image) > mean(pixel)".parse().unwrap();
