@@ -19,10 +19,25 @@ struct Visit {
     console: Vec<String>,
 }
 
-/// Opens a page in a window of this width.
-fn visit(name: &str, page: &str, width: u32) -> Visit {
+/// Opens a page in a wide window.
+fn visit(name: &str, page: &str) -> Visit {
+    open(name, &watched(page))
+}
+
+/// Opens a page that is 400 pixels wide. A window cannot be, so it stands in a frame.
+fn visit_narrow(name: &str, page: &str) -> Visit {
+    let page = watched(page).replace('&', "&amp;").replace('"', "&quot;");
+    let frame =
+        format!("<iframe style=\"width:400px;height:2000px;border:0\" srcdoc=\"{page}\"></iframe>");
+    open(name, &format!("<!doctype html><html><body>{frame}</body></html>"))
+}
+
+fn watched(page: &str) -> String {
     let page = page.replacen("<head>", &format!("<head><script>{EARS}</script>"), 1);
-    let page = page.replacen("</body>", &format!("<script>{LOOK}</script></body>"), 1);
+    page.replacen("</body>", &format!("<script>{LOOK}</script></body>"), 1)
+}
+
+fn open(name: &str, page: &str) -> Visit {
     let directory = std::env::temp_dir().join(format!("lossfold-{}-{name}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let file = directory.join("report.html");
@@ -32,15 +47,14 @@ fn visit(name: &str, page: &str, width: u32) -> Visit {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"])
         .args(["--disable-background-networking", "--virtual-time-budget=10000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", directory.join("profile").display()))
-        .arg(format!("--window-size={width},2000"))
+        .arg("--window-size=1200,2000")
         .arg(format!("file://{}", file.display()))
         .output()
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     fs::remove_dir_all(&directory).unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    let (_, rest) =
-        page.split_once("<pre id=\"seen\">").unwrap_or_else(|| panic!("{page}\n{errors}"));
+    let (_, rest) = page.split_once("<pre id=\"seen\">").unwrap_or_else(|| panic!("{errors}"));
     let seen = rest.split("</pre>").next().unwrap();
     let seen = seen.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let console = errors.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned);
@@ -165,7 +179,7 @@ fn by<'r>(report: &'r Report, key: impl Fn(&lossfold::ClassReport) -> f64) -> Ve
 #[ignore = "needs Chromium"]
 fn the_page_in_a_browser_is_the_report() {
     let report = &BRAIN.report;
-    let visit = visit("report", &BRAIN.page, 1200);
+    let visit = visit("report", &BRAIN.page);
     assert_eq!(visit.trouble(), Vec::<String>::new());
     assert_eq!(differences(&visit, report), Vec::<String>::new());
 
@@ -191,18 +205,18 @@ fn the_page_in_a_browser_is_the_report() {
 #[test]
 #[ignore = "needs Chromium"]
 fn the_page_fits_a_telephone() {
-    let visit = visit("narrow", &BRAIN.page, 400);
+    let visit = visit_narrow("narrow", &BRAIN.page);
     assert_eq!(visit.trouble(), Vec::<String>::new());
     assert_eq!(visit.seen["width"], 400);
     assert_eq!(visit.list("too wide"), Vec::<String>::new());
     let wide = BRAIN.page.replacen("<main>", "<main><p style=\"width:401px\">", 1);
-    assert_ne!(self::visit("wide", &wide, 400).list("too wide"), Vec::<String>::new());
+    assert_ne!(visit_narrow("wide", &wide).list("too wide"), Vec::<String>::new());
 }
 
 #[test]
 #[ignore = "needs Chromium"]
 fn the_slider_shows_the_slices() {
-    let visit = visit("volume", &crate::volume::page(), 1200);
+    let visit = visit("volume", &crate::volume::page());
     assert_eq!(visit.trouble(), Vec::<String>::new());
     let slider = &visit.seen["slider"];
     assert_eq!((slider["before"].as_str(), slider["after"].as_str()), (Some("4"), Some("0")));
@@ -214,24 +228,24 @@ fn the_slider_shows_the_slices() {
 fn a_wrong_page_is_found_in_a_browser() {
     let page = &BRAIN.page;
     let number = page.replace(">1.786</td>", ">1.687</td>");
-    let found = differences(&visit("number", &number, 1200), &BRAIN.report);
+    let found = differences(&visit("number", &number), &BRAIN.report);
     assert_eq!(found.len(), 1, "{found:?}");
 
     let thrown = page.replacen("\"use strict\";", "\"use strict\"; nothing();", 1);
-    let trouble = visit("thrown", &thrown, 1200).trouble();
+    let trouble = visit("thrown", &thrown).trouble();
     assert!(trouble.iter().any(|line| line.contains("nothing is not defined")), "{trouble:?}");
 
     let outside =
         page.replacen("<main>", "<main><img alt=\"\" src=\"http://127.0.0.1:9/x.png\">", 1);
-    let trouble = visit("outside", &outside, 1200).trouble();
+    let trouble = visit("outside", &outside).trouble();
     assert!(trouble.iter().any(|line| line.starts_with("stopped")), "{trouble:?}");
 
     let open = outside.replacen("Content-Security-Policy", "x", 1);
-    let trouble = visit("open", &open, 1200).trouble();
+    let trouble = visit("open", &open).trouble();
     assert!(trouble.iter().any(|line| line.starts_with("requested")), "{trouble:?}");
 
     let unsorted = page.replacen(".append(...rows)", ".append()", 1);
-    let [first, _] = visit("unsorted", &unsorted, 1200).sorted("where true");
+    let [first, _] = visit("unsorted", &unsorted).sorted("where true");
     assert_ne!(first, by(&BRAIN.report, |class| class.own_where_true.unwrap()));
 }
 
