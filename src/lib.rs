@@ -105,6 +105,8 @@
 //! - `rayon` (default): the passes run on all threads of the current rayon pool.
 //! - `serde`: a [`State`] is saved and read in any format of serde, every bit of it; a [`Loss`], a
 //!   [`Reduction`] and a [`Layout`] as their texts. Without it, [`State::to_flat`] travels as plain numbers.
+//! - `html`: `Report::to_html`, a report as one self-contained page, with pictures that `Explain::pictures` makes.
+//! - `png`: `Report::to_png`, its chart as an image.
 //!
 //! # What it does not do yet
 //!
@@ -128,6 +130,10 @@ mod layout;
 mod loss;
 mod notation;
 mod outputs;
+#[cfg(feature = "html")]
+mod page;
+#[cfg(feature = "html")]
+mod picture;
 pub mod preset;
 mod reduction;
 mod reference;
@@ -140,7 +146,7 @@ pub use batch::{Batch, Float, IntoTarget, IntoView, Label, Labels, Value};
 pub use between::{Across, Part};
 pub use element::{Activation, Bce, ElementFormula, Focal, Smoothing, Truth};
 pub use error::{Error, ErrorKind, Result};
-pub use explain::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
+pub use explain::{Alternative, ClassReport, Drowned, Explain, ImageReport, Report, StepReport};
 pub use field::Field;
 pub use fused::State;
 pub use layout::Layout;

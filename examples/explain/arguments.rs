@@ -18,6 +18,11 @@ explain: where does a loss come from?
       --layout TEXT           NHWC, NCHW, or words: \"image pixel pixel class\" (default)
       --loss TEXT             default: bce(sigmoid) > mean(class) > mean(pixel) > mean(image)
       --ignore LABEL          the label that does not count
+      --classes NAMES         \"background,grey,white,fluid,ventricles\"
+      --html FILE             write the report as a page with pictures, too
+      --pictures K            of the K worst images (default: 6)
+      --png FILE              write a chart, too: own loss against share of the loss, per class;
+                              needs `--features png`
       --json                  print {\"loss\": text, \"value\": number, ...}
       --help                  print this";
 
@@ -33,10 +38,20 @@ pub struct Arguments {
     pub loss: String,
     /// The label that does not count.
     pub ignore: Option<i128>,
+    /// The names of the classes.
+    pub classes: Option<Vec<String>>,
+    /// Where the page goes.
+    pub html: Option<PathBuf>,
+    /// How many images it shows.
+    pub pictures: usize,
+    /// Where the chart goes.
+    pub png: Option<PathBuf>,
     /// Whether to print JSON.
     pub json: bool,
     /// Whether the whole answer to the original question is wanted: no loss or file was named.
     pub bundled: bool,
+    /// Whether the arrays are the bundled ones.
+    pub brain: bool,
 }
 
 impl Arguments {
@@ -48,6 +63,7 @@ impl Arguments {
         let mut loss = None;
         let mut ignore = None;
         let mut json = false;
+        let (mut classes, mut html, mut pictures, mut png) = (None, None, 6, None);
         let mut parser = Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
@@ -56,6 +72,13 @@ impl Arguments {
                 Arg::Long("layout") => layout = Some(parser.value()?.string()?),
                 Arg::Long("loss") => loss = Some(parser.value()?.string()?),
                 Arg::Long("ignore") => ignore = Some(parser.value()?.parse()?),
+                Arg::Long("classes") => {
+                    let names = parser.value()?.string()?;
+                    classes = Some(names.split(',').map(|name| name.trim().to_owned()).collect());
+                }
+                Arg::Long("html") => html = Some(parser.value()?.into()),
+                Arg::Long("pictures") => pictures = parser.value()?.parse()?,
+                Arg::Long("png") => png = Some(parser.value()?.into()),
                 Arg::Long("json") => json = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 _ => return Err(argument.unexpected()),
@@ -64,6 +87,7 @@ impl Arguments {
         if prediction.is_some() != target.is_some() {
             return Err("--prediction and --target belong together; one of them is missing".into());
         }
+        let brain = prediction.is_none();
         let bundled = prediction.is_none() && loss.is_none();
         Ok(Some(Self {
             prediction: prediction.unwrap_or_else(|| data.join("eval_logit.npy")),
@@ -72,8 +96,13 @@ impl Arguments {
             loss: loss
                 .unwrap_or_else(|| "bce(sigmoid) > mean(class) > mean(pixel) > mean(image)".into()),
             ignore,
+            classes,
+            html,
+            pictures,
+            png,
             json,
             bundled,
+            brain,
         }))
     }
 }

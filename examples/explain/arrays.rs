@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::File;
 use std::path::Path;
 
-use lossfold::{Batch, Labels, Layout, Loss, Report};
+use lossfold::{Batch, Explain, Labels, Layout, Report};
 use ndarray::ArrayD;
 use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
 
@@ -41,18 +41,18 @@ pub fn read(arguments: &Arguments) -> Result<Arrays, Box<dyn Error>> {
 }
 
 impl Arrays {
-    /// The report of a loss on the arrays.
-    pub fn explain(&self, loss: &Loss) -> Result<Report, Box<dyn Error>> {
+    /// The report on the arrays.
+    pub fn explain(&self, asked: &Explain<'_>) -> Result<Report, Box<dyn Error>> {
         match &self.prediction {
-            Prediction::F32(prediction) => self.explain_on(prediction, loss),
-            Prediction::F64(prediction) => self.explain_on(prediction, loss),
+            Prediction::F32(prediction) => self.explain_on(prediction, asked),
+            Prediction::F64(prediction) => self.explain_on(prediction, asked),
         }
     }
 
     fn explain_on<F: lossfold::Float>(
         &self,
         prediction: &ArrayD<F>,
-        loss: &Loss,
+        asked: &Explain<'_>,
     ) -> Result<Report, Box<dyn Error>> {
         let batch = match (&self.target, self.ignore) {
             (Target::Dense(target), _) => Batch::new(self.layout, prediction, target)?,
@@ -63,7 +63,7 @@ impl Arrays {
                 Batch::new(self.layout, prediction, Labels::new(classes).ignore(label))?
             }
         };
-        Ok(loss.explain(&batch)?)
+        Ok(asked.on(&batch)?)
     }
 }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! cargo run --release --example explain
 //! cargo run --release --example explain -- --prediction p.npy --target t.npy \
-//!     --layout "image pixel pixel class" --loss "bce(sigmoid) > mean(all)" [--ignore 255] [--json]
+//!     --layout "image pixel pixel class" --loss "bce(sigmoid) > mean(all)" [--ignore 255] [--json] \
+//!     [--classes "background,grey,white,fluid,ventricles"] [--html report.html] [--png chart.png]
 //! ```
 
 mod arguments;
@@ -11,11 +12,14 @@ mod arrays;
 mod orders;
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::Arguments;
-use lossfold::{Loss, Report};
+use indicatif::{ProgressBar, ProgressStyle};
+use lossfold::{Explain, Loss, Report};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -40,13 +44,56 @@ fn answer() -> Result<String, Box<dyn Error>> {
     };
     let loss: Loss = arguments.loss.parse()?;
     let arrays = arrays::read(&arguments)?;
-    if arguments.json {
-        Ok(format!("{}\n", as_json(&arrays.explain(&loss)?)))
-    } else if arguments.bundled {
-        orders::answer(&arrays, &loss)
-    } else {
-        Ok(arrays.explain(&loss)?.to_string())
+    let bar = ProgressBar::new(1000);
+    bar.set_style(ProgressStyle::with_template("explaining {wide_bar} {percent} %")?);
+    let mut asked = Explain::new(&loss).progress(|share| bar.set_position((1000.0 * share) as u64));
+    if arguments.bundled && !arguments.json {
+        asked = orders::beside(asked)?;
     }
+    if arguments.html.is_some() {
+        asked = asked.pictures(arguments.pictures);
+    }
+    let report = arrays.explain(&asked)?;
+    bar.finish_and_clear();
+    let report = named(report, &arguments)?;
+    if let Some(path) = &arguments.html {
+        write(path, report.to_html().as_bytes())?;
+    }
+    if let Some(path) = &arguments.png {
+        write(path, &chart(&report)?)?;
+    }
+    if arguments.json {
+        Ok(format!("{}\n", as_json(&report)))
+    } else if arguments.bundled {
+        orders::answer(&report)
+    } else {
+        Ok(report.to_string())
+    }
+}
+
+/// The classes by the names that were given, or that the brain batch has.
+fn named(report: Report, arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
+    let classes = report.classes.len();
+    match &arguments.classes {
+        Some(names) if names.len() == classes => Ok(report.name_classes(names)),
+        Some(names) => Err(format!("--classes: {} names, expected {classes}", names.len()).into()),
+        None if arguments.brain => Ok(report.name_classes(orders::TISSUES)),
+        None => Ok(report),
+    }
+}
+
+#[cfg(feature = "png")]
+fn chart(report: &Report) -> Result<Vec<u8>, Box<dyn Error>> {
+    Ok(report.to_png()?)
+}
+
+#[cfg(not(feature = "png"))]
+fn chart(_: &Report) -> Result<Vec<u8>, Box<dyn Error>> {
+    Err("--png: needs the feature: cargo run --release --features png --example explain".into())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 fn as_json(report: &Report) -> serde_json::Value {

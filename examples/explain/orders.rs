@@ -2,16 +2,11 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::thread;
 
-use lossfold::{Loss, Report};
+use lossfold::{Explain, Report};
 
-use crate::arrays::Arrays;
-
-const TISSUES: [&str; 5] = ["background", "grey matter", "white matter", "fluid", "ventricles"];
+/// What the classes of the brain batch are.
+pub const TISSUES: [&str; 5] = ["background", "grey matter", "white matter", "fluid", "ventricles"];
 const RARE: usize = 4;
 
 /// Ten orders for the same prediction, by the name under which people know them.
@@ -34,10 +29,14 @@ const ORDERS: [(&str, &str); 10] = [
     ("Dice over everything", "overlap(sigmoid) > dice(all; smooth=1)"),
 ];
 
+/// Asks for the ten orders, too.
+pub fn beside(asked: Explain<'_>) -> Result<Explain<'_>, Box<dyn Error>> {
+    ORDERS.iter().try_fold(asked, |asked, (name, order)| Ok(asked.beside(*name, &order.parse()?)))
+}
+
 /// What Keras computes, how other orders value the same prediction, and where the loss of the rare
 /// class went.
-pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
-    let report = arrays.explain(keras)?.name_classes(TISSUES);
+pub fn answer(report: &Report) -> Result<String, Box<dyn Error>> {
     let mut text = String::new();
     writeln!(text, "What Keras computes on 16 brain slices with 5 classes, and in which order\n")?;
     writeln!(text, "{report}")?;
@@ -45,51 +44,26 @@ pub fn answer(arrays: &Arrays, keras: &Loss) -> Result<String, Box<dyn Error>> {
     writeln!(
         text,
         "  {:<30} {:>11}   {:>11}   {:>13}   {:>11}",
-        "", "value", "ventricles:", "share of loss", "of gradient"
+        "",
+        "value",
+        format!("{}:", report.classes[report.focus].name),
+        "share of loss",
+        "of gradient"
     )?;
-    for ((name, order), report) in ORDERS.iter().zip(reports(arrays)?) {
-        let rare = &report.classes[RARE];
+    for order in &report.beside {
         writeln!(
             text,
-            "  {name:<30} {:>11.6}   {:>11}   {:>11.1} %   {:>9.1} %\n    {order}",
-            report.value,
-            rare.own.map_or_else(|| "–".into(), |own| format!("{own:.4}")),
-            100.0 * rare.share_of_total,
-            100.0 * rare.share_of_gradient,
+            "  {:<30} {:>11.6}   {:>11}   {:>11.1} %   {:>9.1} %\n    {}",
+            order.name,
+            order.value,
+            order.own.map_or_else(|| "–".into(), |own| format!("{own:.4}")),
+            100.0 * order.share_of_total,
+            100.0 * order.share_of_gradient,
+            order.loss,
         )?;
     }
-    writeln!(text, "\n{}", where_it_went(&report))?;
+    writeln!(text, "\n{}", where_it_went(report))?;
     Ok(text)
-}
-
-/// The reports of all orders, on as many threads as there are cores.
-fn reports(arrays: &Arrays) -> Result<Vec<Report>, Box<dyn Error>> {
-    let next = AtomicUsize::new(0);
-    let done: [OnceLock<Result<Report, String>>; ORDERS.len()] = Default::default();
-    let work = || {
-        loop {
-            let place = next.fetch_add(1, Relaxed);
-            let Some((name, order)) = ORDERS.get(place) else { return };
-            progress(&format!("explaining {name}"));
-            let report = order.parse().map_err(Into::into).and_then(|loss| arrays.explain(&loss));
-            done[place].get_or_init(|| report.map_err(|error: Box<dyn Error>| error.to_string()));
-        }
-    };
-    thread::scope(|scope| {
-        (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| {
-            scope.spawn(work);
-        });
-    });
-    progress("");
-    let reports = done.into_iter().filter_map(OnceLock::into_inner);
-    Ok(reports.collect::<Result<_, String>>()?)
-}
-
-/// Shows what is being done, where somebody is looking; nothing clears the line.
-fn progress(what: &str) {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{what}");
-    }
 }
 
 fn where_it_went(report: &Report) -> String {

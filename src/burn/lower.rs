@@ -215,9 +215,16 @@ impl<'t> Lowering<'t> {
             true => unread,
             false => Some(self.dead_but(&like.classes, unread, shape)),
         };
-        let activated =
-            Activated::new(&self.grid, overlap.activation, self.prediction.clone(), unread.as_ref());
-        let t = self.harmless(unread);
+        // Groups that nobody reads leave their mass, so only what is no number is kept from them.
+        let class = self.grid.dim(Axis::Class);
+        let bad = |cells: &Cells| {
+            let bad = cells.clone().is_finite().bool_not().any_dim(class);
+            unread.clone().map(|unread| spread(unread, shape).bool_and(spread(bad, shape)))
+        };
+        let activation = overlap.activation;
+        let x = self.prediction.clone();
+        let activated = Activated::new(&self.grid, activation, x, bad(&self.prediction).as_ref());
+        let t = self.harmless(bad(&self.target));
         let over = region.over(Axes::ALL)?;
         let of_kept = |cells| self.grid.classes(cells, &like.classes);
         let key = format!("{key} of {:?} > {region}", like.classes);

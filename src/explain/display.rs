@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::{Report, StepReport};
 use crate::axis::Axis;
+#[cfg(feature = "html")]
+use crate::axis::Extents;
 use crate::notation::Number;
 
 /// A table whose columns are as wide as their widest cell; the first `words` of them are aligned
@@ -67,7 +69,7 @@ fn ratio(number: Option<f64>) -> String {
     number.map_or_else(|| "–".into(), |number| format!("{number:.3}"))
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
@@ -88,8 +90,20 @@ pub(crate) fn bar(share: f64) -> String {
 }
 
 impl Report {
-    fn leaves(&self, step: &StepReport) -> String {
-        if step.leaves.is_empty() {
+    /// What a step leaves: `pixel 96·80 × image 16`.
+    pub(crate) fn leaves(&self, step: &StepReport) -> String {
+        self.shape(&step.leaves)
+    }
+
+    /// The shape of the prediction.
+    #[cfg(feature = "html")]
+    pub(crate) fn tensor(&self) -> String {
+        let Extents { class, pixel, image } = self.extents;
+        self.shape(&[(Axis::Class, class), (Axis::Pixel, pixel), (Axis::Image, image)])
+    }
+
+    fn shape(&self, axes: &[(Axis, usize)]) -> String {
+        if axes.is_empty() {
             return "one number".into();
         }
         let axis = |&(axis, extent): &(Axis, usize)| match axis {
@@ -99,7 +113,7 @@ impl Report {
             }
             _ => format!("{axis} {extent}"),
         };
-        step.leaves.iter().map(axis).collect::<Vec<_>>().join(" × ")
+        axes.iter().map(axis).collect::<Vec<_>>().join(" × ")
     }
 
     fn steps_table(&self) -> Table {

@@ -1,10 +1,14 @@
 //! Where a loss comes from: which step divides by what, and which class and image it stems from.
 
+mod ask;
 mod display;
 mod focus;
 mod hard;
 mod report;
 
+pub use ask::Explain;
+#[cfg(feature = "html")]
+pub(crate) use display::percent;
 pub(crate) use display::{Table, bar, short};
 pub use report::{Alternative, ClassReport, Drowned, ImageReport, Report, StepReport};
 
@@ -21,7 +25,7 @@ use crate::region::{Errors, Ratio, overlap};
 use crate::weight::Weight;
 
 impl Loss {
-    /// Where the value of the loss on a batch comes from.
+    /// Where the value of the loss on a batch comes from. [`Explain`] puts more into the report.
     ///
     /// **Errors**: those of [`value`](Self::value).
     ///
@@ -41,60 +45,7 @@ impl Loss {
     /// # Ok::<(), lossfold::Error>(())
     /// ```
     pub fn explain<F: Float, D: Dimension>(&self, batch: &Batch<'_, F, D>) -> Result<Report> {
-        let account = Account::of(self, batch, false)?;
-        let parts = Parts::of(account);
-        let extents = batch.extents();
-        let own = |weights: &[Weight]| self.own(batch, weights);
-        let where_true = own(&[Weight::Positives]);
-        let scores = hard::scores(batch, self.decides_at());
-        let classes: Vec<ClassReport> = (0..extents.class)
-            .map(|class| {
-                let alone =
-                    Weight::class((0..extents.class).map(|c| f64::from(u8::from(c == class))));
-                ClassReport {
-                    class,
-                    name: class.to_string(),
-                    pixels: scores[class].pixels,
-                    own: own(std::slice::from_ref(&alone)),
-                    own_where_true: own(&[alone, Weight::Positives]),
-                    dice: scores[class].dice,
-                    iou: scores[class].iou,
-                    contribution: parts.contribution(Axis::Class, class),
-                    share_of_total: parts.share_of_total(Axis::Class, class),
-                    share_of_gradient: parts.share_of_gradient(Axis::Class, class),
-                }
-            })
-            .collect();
-        let images = (0..extents.image).map(|image| {
-            let own = batch.images(image..image + 1).and_then(|one| value_of_part(self, &one));
-            ImageReport {
-                image,
-                own: own.ok(),
-                contribution: parts.contribution(Axis::Image, image),
-                share_of_total: parts.share_of_total(Axis::Image, image),
-                share_of_gradient: parts.share_of_gradient(Axis::Image, image),
-            }
-        });
-        let images = images.collect();
-        let drowned = drowned(&classes, where_true);
-        let would_show = match drowned.first() {
-            Some(worst) => self.would_show(batch, worst.class),
-            None => Vec::new(),
-        };
-        Ok(Report {
-            loss: self.to_string(),
-            value: parts.value,
-            extents,
-            spatial: batch.spatial(),
-            steps: parts.steps,
-            classes,
-            images,
-            constant: parts.constant,
-            remainder: parts.remainder,
-            where_true,
-            drowned,
-            would_show,
-        })
+        Explain::new(self).on(batch)
     }
 
     /// The loss with these weights after every source. A scalar sum takes each term by itself, since
@@ -156,17 +107,32 @@ impl Loss {
             .reduce(mean(Axis::Class));
         let orders =
             [per_true_class, dice, worst_class].into_iter().map(|loss| loss.focused(&carried));
-        orders
-            .filter_map(|loss| {
-                let parts = Parts::of(Account::of(&loss, batch, true).ok()?);
-                Some(Alternative {
-                    loss: loss.to_string(),
-                    value: parts.value,
-                    share_of_total: parts.share_of_total(Axis::Class, class),
-                })
-            })
-            .collect()
+        orders.filter_map(|loss| loss.beside(&loss.to_string(), batch, class, true).ok()).collect()
     }
+
+    /// The loss as another order beside a report that looks at a class.
+    fn beside<F: Float, D: Dimension>(
+        &self,
+        name: &str,
+        batch: &Batch<'_, F, D>,
+        class: usize,
+        part: bool,
+    ) -> Result<Alternative> {
+        let parts = Parts::of(Account::of(self, batch, part)?);
+        Ok(Alternative {
+            name: name.into(),
+            loss: self.to_string(),
+            value: parts.value,
+            own: self.own(batch, &[alone(class, batch.extents().class)]),
+            share_of_total: parts.share_of_total(Axis::Class, class),
+            share_of_gradient: parts.share_of_gradient(Axis::Class, class),
+        })
+    }
+}
+
+/// The weight that is 1 for a class and 0 for the others.
+fn alone(class: usize, classes: usize) -> Weight {
+    Weight::class((0..classes).map(|c| f64::from(u8::from(c == class))))
 }
 
 fn activation(source: &Loss) -> Activation {
@@ -224,6 +190,7 @@ impl Parts {
             depth: node.depth,
             leaves: node.leaves,
             divisor: node.divisor,
+            takes: node.takes,
         };
         Self {
             value: account.value,

@@ -1,6 +1,8 @@
 //! The report as data.
 
 use crate::axis::{Axis, Extents};
+#[cfg(feature = "html")]
+use crate::picture::Album;
 
 /// Where the value of a loss on a batch comes from, as data; it prints as tables.
 ///
@@ -39,6 +41,13 @@ pub struct Report {
     pub drowned: Vec<Drowned>,
     /// Orders that would show the drowned classes; none if no class is drowned.
     pub would_show: Vec<Alternative>,
+    /// The class that other orders are asked about: the most drowned one, or else the one with the largest
+    /// loss where it is the truth.
+    pub focus: usize,
+    /// The orders that [`Explain::beside`](crate::Explain::beside) named.
+    pub beside: Vec<Alternative>,
+    #[cfg(feature = "html")]
+    pub(crate) album: Option<Album>,
 }
 
 /// A source or a step, and what it leaves.
@@ -53,6 +62,8 @@ pub struct StepReport {
     pub leaves: Vec<(Axis, usize)>,
     /// The smallest and the largest number by which it divides a group, where it divides.
     pub divisor: Option<(f64, f64)>,
+    /// The steps, by their places, whose results it takes; none for a source.
+    pub takes: Vec<usize>,
 }
 
 /// What a class does to the loss.
@@ -111,16 +122,22 @@ pub struct Drowned {
     pub share_of_total: f64,
 }
 
-/// Another order for the same prediction.
+/// Another order for the same prediction, and what it makes of the class that the report looks at.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Alternative {
+    /// What people call it, or the loss as it prints.
+    pub name: String,
     /// The loss, as it prints.
     pub loss: String,
     /// Its value.
     pub value: f64,
-    /// The share of the most drowned class.
+    /// The loss of the class alone, as in [`ClassReport::own`].
+    pub own: Option<f64>,
+    /// The share of the class.
     pub share_of_total: f64,
+    /// The share of the class in Σ |gradient|.
+    pub share_of_gradient: f64,
 }
 
 impl Report {

@@ -57,6 +57,8 @@ pub(crate) struct Noted {
     /// The axes that it leaves and their extents.
     pub(crate) leaves: Vec<(Axis, usize)>,
     pub(crate) divisor: Option<(f64, f64)>,
+    /// The nodes, by their places, whose results it takes.
+    pub(crate) takes: Vec<usize>,
 }
 
 impl Account {
@@ -192,17 +194,18 @@ fn row_sum(cells: &Grid, class: usize, image: usize, of: fn(f64) -> f64) -> f64 
     pairwise(&row)
 }
 
-/// Lists the nodes below a spot and the spot itself.
+/// Lists the nodes below a spot and the spot itself, and says at which place it stands.
 fn list(
     spot: &Spot,
     depth: usize,
     extents: Extents,
     notes: &BTreeMap<usize, (f64, f64)>,
     nodes: &mut Vec<Noted>,
-) {
+) -> usize {
     let node = spot.loss.node();
     let deeper = usize::from(matches!(node, Node::Sum { .. } | Node::Quotient(..)));
-    spot.parts.iter().for_each(|part| list(part, depth + deeper, extents, notes, nodes));
+    let below = spot.parts.iter();
+    let takes = below.map(|part| list(part, depth + deeper, extents, notes, nodes)).collect();
     let sums = matches!(node, Node::Step(_, Step { aggregate: Aggregate::Sum, .. }));
     let extent = |axis| match axis {
         Axis::Class => spot.classes.len(),
@@ -217,5 +220,7 @@ fn list(
         depth,
         leaves: spot.axes.iter().map(|axis| (axis, extent(axis))).collect(),
         divisor: notes.get(&spot.id).copied().filter(|_| !sums),
+        takes,
     });
+    nodes.len() - 1
 }

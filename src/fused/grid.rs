@@ -202,6 +202,16 @@ impl Grid {
         gathered
     }
 
+    /// Some pixels of one image; the grid has its cells one by one.
+    pub(super) fn part(&self, image: usize, pixels: std::ops::Range<usize>) -> Self {
+        let shape = Shape { image: 1, pixel: pixels.len(), ..self.shape };
+        let mut cells = buffer::take(shape.cells());
+        for class in 0..shape.class {
+            cells.extend_from_slice(&self.row(class, image)[pixels.clone()]);
+        }
+        Self { shape, cells }
+    }
+
     /// The rows of some places along the class axis.
     pub(super) fn classes(&self, places: &[usize]) -> Self {
         let size = self.shape.image * self.shape.pixel;

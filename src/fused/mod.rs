@@ -45,6 +45,8 @@ mod ratio;
 mod saved;
 mod scan;
 mod seen;
+#[cfg(feature = "html")]
+mod shown;
 mod stage;
 mod state;
 mod stream;
@@ -56,6 +58,8 @@ mod write;
 
 pub(crate) use account::{Account, Noted};
 pub(crate) use scan::{Cells, scan};
+#[cfg(feature = "html")]
+pub(crate) use shown::{Shown, show};
 pub use state::State;
 
 use std::sync::Arc;

@@ -4,7 +4,11 @@ use ndarray::Dimension;
 
 use crate::axis::Axes;
 use crate::batch::{Batch, Float};
+#[cfg(feature = "html")]
+use crate::element::Activation;
 
+#[cfg(feature = "html")]
+use super::activation::Activated;
 use super::data::Data;
 use super::grid::Grid;
 use super::observe::{block, blocks};
@@ -21,8 +25,32 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
+    pub(super) fn of(window: &Window<'_, '_>) -> Self {
+        let data = window.data;
+        let prediction = window.read(Axes::ALL, &data.prediction);
+        let shape = prediction.shape;
+        let mask = data.mask.as_ref().map(|mask| window.read(mask.axes, &mask.rows).spread(shape));
+        let kept = window.kept_grid().map(|kept| kept.spread(shape));
+        let counts = match (mask, kept) {
+            (Some(mask), Some(kept)) => Some(mask.times(&kept)),
+            (mask, kept) => mask.or(kept),
+        };
+        Self { prediction, target: window.target().clone(), counts }
+    }
+
     pub(crate) fn pixels(&self) -> usize {
         self.prediction.shape.pixel
+    }
+
+    #[cfg(feature = "html")]
+    pub(crate) fn classes(&self) -> usize {
+        self.prediction.shape.class
+    }
+
+    /// The prediction after an activation.
+    #[cfg(feature = "html")]
+    pub(super) fn activated(&self, activation: Activation) -> Grid {
+        Activated::new(activation, &self.prediction, false).p
     }
 
     pub(crate) fn prediction(&self, class: usize, pixel: usize) -> f64 {
@@ -50,16 +78,7 @@ pub(crate) fn scan<F: Float, D: Dimension, T: Send>(
     let of_block = |place: usize| {
         let (image, number) = (place / all, place % all);
         let range = block(number, pixels);
-        let window = Window::new(&data, image..image + 1, range, OnOffence::End);
-        let prediction = window.read(Axes::ALL, &data.prediction);
-        let shape = prediction.shape;
-        let mask = data.mask.as_ref().map(|mask| window.read(mask.axes, &mask.rows).spread(shape));
-        let kept = window.kept_grid().map(|kept| kept.spread(shape));
-        let counts = match (mask, kept) {
-            (Some(mask), Some(kept)) => Some(mask.times(&kept)),
-            (mask, kept) => mask.or(kept),
-        };
-        look(&Cells { prediction, target: window.target().clone(), counts })
+        look(&Cells::of(&Window::new(&data, image..image + 1, range, OnOffence::End)))
     };
     threads::map(data.extents.image * all, of_block)
 }
