@@ -103,6 +103,7 @@
 //! # Features
 //!
 //! - `rayon` (default): the passes run on all threads of the current rayon pool.
+//! - `burn`: [`Loss::forward`](crate::Loss) on tensors of burn with its autodiff, on every backend.
 //! - `serde`: a [`State`] is saved and read in any format of serde, every bit of it; a [`Loss`], a
 //!   [`Reduction`] and a [`Layout`] as their texts. Without it, [`State::to_flat`] travels as plain numbers.
 //! - `html`: `Report::to_html`, a report as one self-contained page, with pictures that `Explain::pictures` makes.

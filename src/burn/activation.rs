@@ -2,6 +2,8 @@
 
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
 
+use burn::tensor::{Int, Tensor};
+
 use super::grid::{Cells, Grid, Where, choose, fill, spread, total};
 use crate::axis::Axis;
 use crate::element::Activation;
@@ -25,10 +27,13 @@ impl Activated {
             Activation::Sigmoid | Activation::Softmax | Activation::Identity => 0.0,
         };
         let couples = matches!(activation, Activation::Softmax | Activation::Normalize);
-        let dead = dead.cloned().map(|dead| match couples {
-            // These read the other classes of their pixels.
-            true => dead.all_dim(class),
-            false => dead,
+        let dead = dead.cloned().map(|dead| {
+            if couples {
+                // These read the other classes of their pixels.
+                dead.all_dim(class)
+            } else {
+                dead
+            }
         });
         let x = match dead {
             Some(dead) => fill(x, dead, neutral),
@@ -39,7 +44,7 @@ impl Activated {
             Activation::LogProbability => x.clone().exp(),
             Activation::Sigmoid => sigmoid(x.clone()),
             Activation::Softmax => softmax(x.clone(), class),
-            Activation::Normalize => x.clone() / total(x.clone(), &[class]),
+            Activation::Normalize => normalized(&x, class),
         };
         Self { activation, x, class, p }
     }
@@ -50,7 +55,12 @@ impl Activated {
 
     /// Whether ln p and ln(1 - p) are finite wherever the prediction is.
     pub(super) fn is_logit(&self) -> bool {
-        matches!(self.activation, Activation::Sigmoid | Activation::Softmax)
+        match self.activation {
+            Activation::Sigmoid => true,
+            // One class alone has all.
+            Activation::Softmax => self.x.dims()[self.class] > 1,
+            _ => false,
+        }
     }
 
     /// 1 - p.
@@ -98,7 +108,8 @@ impl Activated {
         let (largest, place) = self.x.clone().max_dim_with_indices(self.class);
         let mut range = [1; 3];
         range[self.class] = shape[self.class];
-        let numbers = burn::tensor::Tensor::arange(0..shape[self.class] as i64, &self.x.device());
+        let numbers =
+            Tensor::<1, Int>::ones([shape[self.class]], &self.x.device()).cumsum(0).sub_scalar(1);
         let leads = spread(place, shape).equal(spread(numbers.reshape(range), shape));
         let largest = largest.inner();
         let all = log_sum_exp(self.x.clone(), largest, self.class);
@@ -120,6 +131,14 @@ impl Activated {
             _ => self.p() - t,
         }
     }
+}
+
+/// x / Σ x, with the slopes (1 - p) / Σ x and -p / Σ x: those of a quotient leave a rest where p is 1.
+fn normalized(x: &Cells, class: usize) -> Cells {
+    let sum = total(x.clone(), &[class]).inner();
+    let p = x.clone().inner() / sum.clone();
+    let nothing = x.clone() - x.clone().inner();
+    p.clone() + (nothing.clone() - p * total(nothing, &[class])) / sum
 }
 
 /// ln Σ e^x over a dimension, where `shift` is the largest x.

@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 
 use super::field::Mass;
-use super::grid::{Cells, Grid, Where, choose, fill, spread, total};
+use super::grid::{Cells, Grid, Where, choose, fill, root, spread, total};
 use super::step::Divisor;
 use crate::axis::Axes;
 use crate::reduction::Aggregate;
@@ -93,20 +93,17 @@ impl Group<'_> {
     /// (Σ m v^p / Σ m)^(1/p), relative to the value that leads, so that no power overflows.
     fn power(&self, p: f64) -> Cells {
         let v = self.whole();
-        let leading = match p > 0.0 {
-            true => {
-                let v = self.but(v.clone().inner(), 0.0);
-                self.dims.iter().fold(v, |largest, &dim| largest.max_dim(dim))
-            }
-            false => {
-                let v = self.but(v.clone().inner(), f64::INFINITY);
-                self.dims.iter().fold(v, |least, &dim| least.min_dim(dim))
-            }
+        let leading = if p > 0.0 {
+            let v = self.but(v.clone().inner(), 0.0);
+            self.dims.iter().fold(v, |largest, &dim| largest.max_dim(dim))
+        } else {
+            let v = self.but(v.clone().inner(), f64::INFINITY);
+            self.dims.iter().fold(v, |least, &dim| least.min_dim(dim))
         };
         let nothing = leading.clone().equal_scalar(0.0);
         let leading = fill(leading, nothing.clone(), 1.0);
         let relative = self.but(v, 1.0) / leading.clone();
-        let mean = self.divisor.divide(self.total(relative.powf_scalar(p)));
+        let mean = self.divisor.divide(self.total(root(relative, p)));
         let mean = fill(mean, nothing.clone(), 1.0);
         fill(mean.powf_scalar(1.0 / p) * leading, nothing, 0.0)
     }
@@ -127,9 +124,10 @@ impl Group<'_> {
     fn sorted(&self, last: f64, descending: bool) -> (Tensor<2>, Option<Tensor<2>>) {
         let cells = self.but(self.whole().inner(), last);
         let rows = self.grid.rows(cells, self.over);
-        let (sorted, places) = match descending {
-            true => rows.sort_descending_with_indices(1),
-            false => rows.sort_with_indices(1),
+        let (sorted, places) = if descending {
+            rows.sort_descending_with_indices(1)
+        } else {
+            rows.sort_with_indices(1)
         };
         let masses = self.mass.map(|mass| {
             let mass = spread(mass.value.clone().inner(), self.shape);
@@ -142,7 +140,7 @@ impl Group<'_> {
     fn of_groups(&self, rows: Tensor<2>) -> Cells {
         let mut shape = self.shape;
         self.dims.iter().for_each(|&dim| shape[dim] = 1);
-        self.grid.from_rows(rows, self.over, shape)
+        self.grid.of_rows(rows, self.over, shape)
     }
 
     /// The smallest value that holds, with those below it, a share q of the mass.
@@ -174,9 +172,15 @@ impl Group<'_> {
         let [_, n] = sorted.dims();
         let (k, last) = match masses {
             None => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a count"
+                )]
                 let k = match aggregate {
-                    Aggregate::TopFraction(fraction) => ((fraction * n as f64).floor() as usize).max(1),
+                    Aggregate::TopFraction(fraction) => {
+                        ((fraction * n as f64).floor() as usize).max(1)
+                    }
                     Aggregate::TopK(k) => k.min(n),
                     _ => n,
                 };
@@ -185,7 +189,9 @@ impl Group<'_> {
             Some(masses) => {
                 let counted = masses.not_equal_scalar(0.0).float().cast(self.grid.dtype).sum_dim(1);
                 let k = match aggregate {
-                    Aggregate::TopFraction(fraction) => counted.mul_scalar(fraction).floor().clamp_min(1.0),
+                    Aggregate::TopFraction(fraction) => {
+                        counted.mul_scalar(fraction).floor().clamp_min(1.0)
+                    }
                     Aggregate::TopK(k) => counted.clamp_max(k as f64).clamp_min(1.0),
                     _ => counted,
                 };

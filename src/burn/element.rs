@@ -31,7 +31,7 @@ pub(super) fn evaluate(
                 }
                 None => t,
             };
-            cross_entropy(bce, positive, &Cell { activated, t, bounds: bounds(grid, bce) })
+            cross_entropy(bce, positive, &Cell { activated, t, bounds: bounds(grid, bce.clip) })
         }
         Element::Kl(_) => {
             let none = t.clone().equal_scalar(0.0);
@@ -46,7 +46,9 @@ pub(super) fn evaluate(
         Element::Absolute(_) => activated.error(t).abs(),
         Element::Predicted(_) => activated.p(),
         Element::Own { .. } => {
-            let why = format!("burn: source `{element}` is code of your own, which has no tensor operations");
+            let why = format!(
+                "burn: source `{element}` is code of your own, which has no tensor operations"
+            );
             return Err(Error::new(ErrorKind::Backend, why));
         }
     })
@@ -57,21 +59,28 @@ fn positive(grid: &Grid, element: &Element, bce: &Bce) -> Result<Option<Cells>> 
     let Some(weights) = &bce.positive else { return Ok(None) };
     let (entries, classes) = (weights.len(), grid.extents.class);
     if entries != 1 && entries != classes {
-        let why =
-            format!("source `{element}`: positive: has {entries} entries, the batch has {classes} classes");
+        let why = format!(
+            "source `{element}`: positive: has {entries} entries, the batch has {classes} classes"
+        );
         return Err(Error::new(ErrorKind::Weight, why));
     }
     Ok(Some(grid.along(Axis::Class, weights)))
 }
 
 /// The bounds between which p is clipped, in the type of the prediction.
-fn bounds(grid: &Grid, bce: &Bce) -> Option<(f64, f64)> {
+pub(super) fn bounds(grid: &Grid, clip: Option<f64>) -> Option<(f64, f64)> {
     let narrow = |x: f64| match grid.dtype {
         burn::tensor::DType::F64 => x,
         #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what is meant")]
         _ => f64::from(x as f32),
     };
-    bce.clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+    clip.map(|clip| (narrow(clip), narrow(1.0 - narrow(clip))))
+}
+
+/// Numbers between bounds, beyond which they have no slope.
+pub(super) fn held(cells: Cells, (least, most): (f64, f64)) -> Cells {
+    let (low, high) = (cells.clone().lower_scalar(least), cells.clone().greater_scalar(most));
+    fill(fill(cells, low, least), high, most)
 }
 
 /// -(w t ln p + (1 - t) ln(1 - p)), balanced by alpha and focused.
@@ -99,9 +108,10 @@ fn cross_entropy(bce: &Bce, w: Option<Cells>, cell: &Cell<'_>) -> Cells {
         }
         Some(focal) => {
             let positive = focused(focal, cell, Focused::Positive, of(Some(a), None));
-            match bce.negative {
-                true => positive + focused(focal, cell, Focused::Negative, of(None, Some(b))),
-                false => positive,
+            if bce.negative {
+                positive + focused(focal, cell, Focused::Negative, of(None, Some(b)))
+            } else {
+                positive
             }
         }
     }
@@ -116,10 +126,11 @@ fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<
     let term = |factor: Option<Cells>, logarithm: &dyn Fn(Where) -> Cells| {
         factor.map(|factor| {
             let none = factor.clone().equal_scalar(0.0);
-            match cell.activated.is_logit() {
+            if cell.activated.is_logit() {
                 // Finite wherever the logit is.
-                true => factor * logarithm(none),
-                false => factor * fill(logarithm(none.clone()), none, 0.0),
+                factor * logarithm(none)
+            } else {
+                factor * fill(logarithm(none.clone()), none, 0.0)
             }
         })
     };
@@ -156,7 +167,7 @@ fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<
 
 impl Cell<'_> {
     /// p between its bounds and what it lacks to 1, without a slope where p is beyond them.
-    fn clipped(&self) -> (Cells, Cells) {
+    pub(super) fn clipped(&self) -> (Cells, Cells) {
         let (p, q) = (self.activated.p(), self.activated.q());
         let Some((least, most)) = self.bounds else { return (p, q) };
         let (low, high) = (p.clone().lower_scalar(least), p.clone().greater_scalar(most));
@@ -174,10 +185,7 @@ impl Cell<'_> {
             None => plain,
             Some(beyond) => {
                 let (over, under) = self.clipped();
-                (
-                    choose(beyond.clone(), over.log(), plain.0),
-                    choose(beyond, under.log(), plain.1),
-                )
+                (choose(beyond.clone(), over.log(), plain.0), choose(beyond, under.log(), plain.1))
             }
         }
     }
@@ -185,7 +193,6 @@ impl Cell<'_> {
     /// The cells whose p is beyond its bounds.
     pub(super) fn beyond(&self) -> Option<Where> {
         let p = || self.activated.p();
-        self.bounds
-            .map(|(least, most)| p().lower_scalar(least).bool_or(p().greater_scalar(most)))
+        self.bounds.map(|(least, most)| p().lower_scalar(least).bool_or(p().greater_scalar(most)))
     }
 }

@@ -63,9 +63,7 @@ impl Mass {
             let value = weight.value.clone();
             Some(match mass {
                 None => Self { value, masks: weight.masks },
-                Some(mass) => {
-                    Self { value: mass.value * value, masks: mass.masks || weight.masks }
-                }
+                Some(mass) => Self { value: mass.value * value, masks: mass.masks || weight.masks },
             })
         })
     }

@@ -24,12 +24,12 @@ pub(super) fn focused(focal: Focal, cell: &Cell<'_>, target: Focused, loss: Cell
     let t = cell.t.clone();
     let rest = || t.clone().neg().add_scalar(1.0);
     let (p_true, f) = match (focal.truth, target) {
+        (Truth::Loss, Focused::Positive) => cell.clipped(),
         (_, Focused::Positive) => (p, q),
         (_, Focused::Negative) => (q, p),
-        (Truth::Mixed | Truth::Terms, Focused::Cell) => (
-            t.clone() * p.clone() + rest() * q.clone(),
-            t.clone() * q + rest() * p,
-        ),
+        (Truth::Mixed | Truth::Terms, Focused::Cell) => {
+            (t.clone() * p.clone() + rest() * q.clone(), t.clone() * q + rest() * p)
+        }
         (Truth::Loss, Focused::Cell) => by_loss(cell),
         (Truth::Logit, Focused::Cell) => {
             let side = t.clone().mul_scalar(2.0).sub_scalar(1.0) * cell.activated.x.clone();

@@ -4,8 +4,8 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, unary};
-use burn::backend::tensor::FloatTensor;
 use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::kind::Basic;
 use burn::tensor::{BackendPrimitive, DType, Shape, Tensor, TensorData};
@@ -92,9 +92,10 @@ pub(super) fn forward<const D: usize>(
             })
         }};
     }
-    Some(match prediction.dtype() {
-        DType::F64 => with!(f64, DType::F64),
-        _ => with!(f32, DType::F32),
+    Some(if prediction.dtype() == DType::F64 {
+        with!(f64, DType::F64)
+    } else {
+        with!(f32, DType::F32)
     })
 }
 
@@ -112,7 +113,8 @@ fn attached<const D: usize>(
 /// What comes with a prediction, as arrays.
 struct Arrays {
     truth: FlexTensor,
-    labels: Option<Option<i64>>,
+    labels: bool,
+    ignored: Option<i64>,
     image: Option<(Axes, FlexTensor)>,
     map: Option<(Axes, FlexTensor)>,
     mask: Option<(Axes, FlexTensor)>,
@@ -120,9 +122,9 @@ struct Arrays {
 
 impl Arrays {
     fn of(target: &Target) -> Option<Self> {
-        let (truth, labels) = match &target.truth {
-            Truth::Dense(truth) => (truth, None),
-            Truth::Labels(labels, ignored) => (labels, Some(*ignored)),
+        let (truth, labels, ignored) = match &target.truth {
+            Truth::Dense(truth) => (truth, false, None),
+            Truth::Labels(labels, ignored) => (labels, true, *ignored),
         };
         // None of a weight that is not there, and none at all of one that lies elsewhere.
         let given = |aligned: &Option<Aligned>| match aligned {
@@ -132,6 +134,7 @@ impl Arrays {
         Some(Self {
             truth: truth.dense()?,
             labels,
+            ignored,
             image: given(&target.image)?,
             map: given(&target.map)?,
             mask: given(&target.mask)?,
@@ -169,17 +172,16 @@ fn evaluate<F: Float>(
     gradient: bool,
 ) -> Result<(F, Option<Vec<F>>)> {
     let truth = &arrays.truth;
-    let mut batch = match arrays.labels {
-        None => viewed!(truth, layout, view => Batch::new(layout, x, view))?,
-        Some(ignored) => {
-            let layout_of_labels = layout.only(Axes::ALL.without(Axis::Class));
-            let labels = Labels::new(laid(truth.storage::<i64>(), truth, layout_of_labels));
-            let labels = match ignored {
-                Some(label) => labels.ignore(label),
-                None => labels,
-            };
-            Batch::new(layout, x, labels)?
-        }
+    let mut batch = if arrays.labels {
+        let layout_of_labels = layout.only(Axes::ALL.without(Axis::Class));
+        let labels = Labels::new(laid(truth.storage::<i64>(), truth, layout_of_labels));
+        let labels = match arrays.ignored {
+            Some(label) => labels.ignore(label),
+            None => labels,
+        };
+        Batch::new(layout, x, labels)?
+    } else {
+        viewed!(truth, layout, view => Batch::new(layout, x, view))?
     };
     if let Some((_, image)) = &arrays.image {
         let image_only = Layout::new(&[Axis::Image])?;
@@ -219,10 +221,8 @@ fn laid<'t, A>(storage: &'t [A], tensor: &FlexTensor, layout: Layout) -> ArrayVi
     let of = tensor.layout();
     let shape: Vec<usize> = of.shape().to_vec();
     let strides: Vec<usize> = of.strides().iter().map(|stride| stride.unsigned_abs()).collect();
-    let (shape, strides) = match layout.axes().is_empty() {
-        true => (Vec::new(), Vec::new()),
-        false => (shape, strides),
-    };
+    let (shape, strides) =
+        if layout.axes().is_empty() { (Vec::new(), Vec::new()) } else { (shape, strides) };
     let places = IxDyn(&shape).strides(IxDyn(&strides));
     ArrayViewD::from_shape(places, &storage[of.start_offset()..])
         .expect("a dense tensor has a place in its memory for every element")

@@ -93,7 +93,7 @@ impl Grid {
     }
 
     /// The cells of a shape whose groups along `over` are rows, the inverse of [`rows`](Self::rows).
-    pub(super) fn from_rows(&self, rows: Tensor<2>, over: Axes, shape: [usize; 3]) -> Cells {
+    pub(super) fn of_rows(&self, rows: Tensor<2>, over: Axes, shape: [usize; 3]) -> Cells {
         let (permuted, back) = self.groups(over);
         rows.reshape(permuted.map(|dim| shape[dim])).permute(back.map(signed))
     }
@@ -144,4 +144,14 @@ pub(super) fn total(cells: Cells, dims: &[usize]) -> Cells {
 pub(super) fn with_slope(value: Cells, slope: Cells, x: &Cells) -> Cells {
     let nothing = x.clone() - x.clone().inner();
     value.inner() + slope.inner() * nothing
+}
+
+/// x^power of numbers of at least 0. Where its slope at 0 is infinite it is taken to be 0: times a slope of 0 it
+/// would be no number.
+pub(super) fn root(cells: Cells, power: f64) -> Cells {
+    if power <= 0.0 || power >= 1.0 {
+        return cells.powf_scalar(power);
+    }
+    let zero = cells.clone().equal_scalar(0.0);
+    fill(fill(cells, zero.clone(), 1.0).powf_scalar(power), zero, 0.0)
 }

@@ -1,5 +1,7 @@
 //! Lovász steps on tensors: errors, sorted, each times what its cell adds to the Jaccard loss of those before.
 
+use burn::tensor::Tensor;
+
 use super::activation::Activated;
 use super::field::{Field, Mass};
 use super::grid::{Cells, Grid, fill, spread, total};
@@ -44,15 +46,14 @@ pub(super) fn sort(grid: &Grid, region: &Region, over: Axes, terms: Terms) -> Fi
     let nothing = union.clone().equal_scalar(0.0);
     let kept = (positives - missed) / union.mask_fill(nothing.clone(), 1.0);
     let jaccard = kept.neg().add_scalar(1.0).mask_fill(nothing, 0.0);
-    let steps = match n {
-        1 => jaccard,
-        _ => {
-            let steps = jaccard.clone().narrow(1, 1, n - 1) - jaccard.clone().narrow(1, 0, n - 1);
-            burn::tensor::Tensor::cat(vec![jaccard.narrow(1, 0, 1), steps], 1)
-        }
+    let steps = if n == 1 {
+        jaccard
+    } else {
+        let steps = jaccard.clone().narrow(1, 1, n - 1) - jaccard.clone().narrow(1, 0, n - 1);
+        Tensor::cat(vec![jaccard.narrow(1, 0, 1), steps], 1)
     };
     // Back to where the cells stand.
-    let steps = grid.from_rows(steps.gather(1, order.argsort(1)), over, shape);
+    let steps = grid.of_rows(steps.gather(1, order.argsort(1)), over, shape);
     let value = total(fill(terms.p.clone(), none.clone(), 0.0) * steps.inner(), &dims);
     let empty = total(masses, &dims).equal_scalar(0.0);
     let settled = settle(&region.ratio, value, empty, || total(target.clone(), &dims));

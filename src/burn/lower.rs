@@ -1,9 +1,9 @@
 //! The expression, node by node, as operations on tensors.
 
 use super::activation::Activated;
-use super::element::evaluate;
+use super::element::{bounds, evaluate, held};
 use super::field::{Carried, Field, Mass, either};
-use super::grid::{Cells, Grid, Where, fill, joint, spread, total};
+use super::grid::{Cells, Grid, Where, fill, joint, root, spread, total};
 use super::lovasz::{errors, sort};
 use super::ratio::{Terms, divide};
 use super::step::take;
@@ -47,7 +47,7 @@ impl<'t> Lowering<'t> {
                 (is.float().cast(grid.dtype), kept)
             }
         };
-        Self { layout, given, prediction, target, kept, grid }
+        Self { grid, layout, given, prediction, target, kept }
     }
 
     /// The whole loss as one number, NaN where nothing is left to count.
@@ -75,10 +75,10 @@ impl<'t> Lowering<'t> {
     }
 
     /// What is dead wherever it is read in a field of another shape.
-    fn gather(&self, dead: Dead, shape: [usize; 3]) -> Dead {
+    fn gather(dead: Dead, shape: [usize; 3]) -> Dead {
         dead.map(|dead| {
             let narrow = (0..3).filter(|&dim| shape[dim] == 1 && dead.dims()[dim] > 1);
-            narrow.fold(dead.clone(), |dead, dim| dead.all_dim(dim))
+            narrow.fold(dead.clone(), burn::Tensor::all_dim)
         })
     }
 
@@ -101,7 +101,9 @@ impl<'t> Lowering<'t> {
                     let left = field.axes;
                     return Err(Error::new(
                         ErrorKind::Order,
-                        format!("order: step `{step}` divides by `{key}`, which is per {axes}; left are {left}"),
+                        format!(
+                            "order: step `{step}` divides by `{key}`, which is per {axes}; left are {left}"
+                        ),
                     ));
                 }
                 Ok(take(&self.grid, field, step, over, by))
@@ -136,7 +138,7 @@ impl<'t> Lowering<'t> {
                 let mut value = spread(self.grid.full(*constant), shape);
                 let mut weights = Vec::new();
                 for (coefficient, term) in terms {
-                    let dead = self.gather(dead.clone(), self.shape(&self.outline(term)?));
+                    let dead = Self::gather(dead.clone(), self.shape(&self.outline(term)?));
                     let field = self.node(term, dead)?;
                     // A coefficient of 0 reads nothing.
                     if *coefficient != 0.0 {
@@ -156,7 +158,7 @@ impl<'t> Lowering<'t> {
     /// A denominator of 0 that counts gives NaN.
     fn quotient(&self, loss: &Loss, over: &Loss, under: &Loss, dead: Dead) -> Result<Field> {
         let below = |child: &Loss| {
-            let dead = self.gather(dead.clone(), self.shape(&self.outline(child)?));
+            let dead = Self::gather(dead.clone(), self.shape(&self.outline(child)?));
             self.node(child, dead)
         };
         let (over, under) = (below(over)?, below(under)?);
@@ -181,8 +183,12 @@ impl<'t> Lowering<'t> {
     fn element(&self, element: &Element, dead: Dead) -> Result<Field> {
         let field = self.source();
         let dead = field.unread(dead.as_ref());
-        let activated =
-            Activated::new(&self.grid, element.activation(), self.prediction.clone(), dead.as_ref());
+        let activated = Activated::new(
+            &self.grid,
+            element.activation(),
+            self.prediction.clone(),
+            dead.as_ref(),
+        );
         let target = self.harmless(dead);
         let value = evaluate(&self.grid, element, &activated, target)?;
         Ok(Field { value, ..field })
@@ -191,7 +197,7 @@ impl<'t> Lowering<'t> {
     fn region(&self, overlap: &Overlap, region: &Region, dead: Dead) -> Result<Field> {
         let mut like = self.source();
         let all: Vec<usize> = (0..self.grid.extents.class).collect();
-        let mut key = format!("the sums of overlap({})", overlap.activation);
+        let mut key = format!("the sums of {overlap}");
         for step in &overlap.steps {
             match step {
                 Before::Weigh(weight) => {
@@ -211,9 +217,10 @@ impl<'t> Lowering<'t> {
         }
         let unread = like.unread(dead.as_ref());
         let shape = self.grid.shape(Axes::ALL, all.len());
-        let unread = match like.classes == all {
-            true => unread,
-            false => Some(self.dead_but(&like.classes, unread, shape)),
+        let unread = if like.classes == all {
+            unread
+        } else {
+            Some(self.dead_but(&like.classes, unread, shape))
         };
         // Groups that nobody reads leave their mass, so only what is no number is kept from them.
         let class = self.grid.dim(Axis::Class);
@@ -233,7 +240,11 @@ impl<'t> Lowering<'t> {
             let terms = Terms { p, t: of_kept(t), key, like };
             return Ok(sort(&self.grid, region, over, terms));
         }
-        let terms = Terms { p: of_kept(activated.p()), t: of_kept(t), key, like };
+        let p = match bounds(&self.grid, overlap.clip) {
+            Some(bounds) => held(activated.p(), bounds),
+            None => activated.p(),
+        };
+        let terms = Terms { p: of_kept(p), t: of_kept(t), key, like };
         divide(&self.grid, region, over, terms)
     }
 
@@ -277,16 +288,23 @@ impl<'t> Lowering<'t> {
             row = alive.dims();
             row[class] = 1;
         }
-        let rows = (0..all).map(|row_of| match (places.iter().position(|&kept| kept == row_of), &alive) {
-            (None, _) => Cells::zeros(row, &self.grid.device),
-            (Some(_), None) => Cells::ones(row, &self.grid.device),
-            (Some(place), Some(alive)) => alive.clone().narrow(class, place, 1),
-        });
+        let rows =
+            (0..all).map(|row_of| match (places.iter().position(|&kept| kept == row_of), &alive) {
+                (None, _) => Cells::zeros(row, &self.grid.device),
+                (Some(_), None) => Cells::ones(row, &self.grid.device),
+                (Some(place), Some(alive)) => alive.clone().narrow(class, place, 1),
+            });
         Cells::cat(rows.collect(), class).equal_scalar(0.0)
     }
 
     /// The field of a child, and the weight of a scale or weigh node over the classes of the result.
-    fn weighted(&self, loss: &Loss, child: &Loss, weight: &Weight, dead: Dead) -> Result<(Field, Carried)> {
+    fn weighted(
+        &self,
+        loss: &Loss,
+        child: &Loss,
+        weight: &Weight,
+        dead: Dead,
+    ) -> Result<(Field, Carried)> {
         let (axes, classes) = self.outline(loss)?;
         let weight = self.weight(weight, &self.counted(axes, &classes))?;
         let none = Mass { value: weight.value.clone(), masks: weight.masks }.none();
@@ -295,7 +313,7 @@ impl<'t> Lowering<'t> {
             let shape = joint(dead.dims(), self.grid.shape(axes, classes.len()));
             spread(dead, shape)
         });
-        let field = self.node(child, self.gather(below, self.shape(&outline)))?;
+        let field = self.node(child, Self::gather(below, self.shape(&outline)))?;
         let shape = self.grid.shape(axes, classes.len());
         let value = spread(field.value, shape);
         Ok((Field { axes, classes, value, weights: field.weights }, weight))
@@ -303,9 +321,10 @@ impl<'t> Lowering<'t> {
 
     /// The classes over which a weight is made: those of the field, all where its class axis is gone.
     fn counted(&self, axes: Axes, classes: &[usize]) -> Vec<usize> {
-        match axes.contains(Axis::Class) {
-            true => classes.to_vec(),
-            false => (0..self.grid.extents.class).collect(),
+        if axes.contains(Axis::Class) {
+            classes.to_vec()
+        } else {
+            (0..self.grid.extents.class).collect()
         }
     }
 }
@@ -317,7 +336,7 @@ fn mapped(cells: Cells, map: Map, unread: Dead) -> Cells {
     };
     match map {
         Map::NegativeLog => cells.log().neg(),
-        Map::Power(g) => cells.powf_scalar(g),
+        Map::Power(g) => root(cells, g),
     }
 }
 

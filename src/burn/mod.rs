@@ -35,6 +35,8 @@
 //!   a volume or denominator of 0) is NaN. A label without a class is a pixel without a true class.
 //! - Weights are told apart by what they are made of, not by their numbers: terms of a sum that carry other
 //!   weights with equal numbers are refused ([`ErrorKind::Weight`]).
+//! - Infinite derivatives: that of a root at 0 is taken to be 0, and a value on the way that is infinite, such as
+//!   ln 0, may make the gradient NaN where [`Loss::value_and_gradient`] knows that it counts for nothing.
 //! - `lovasz` may take cells that tie in another order: the value does not depend on it, the gradient does.
 //!
 //! [`ErrorKind::Backend`]: crate::ErrorKind::Backend

@@ -58,7 +58,9 @@ impl Terms {
 /// What is summed must have all places.
 fn spread_along(cells: Cells, shape: [usize; 3], dims: &[usize]) -> Cells {
     let mut wide = cells.dims();
-    dims.iter().for_each(|&dim| wide[dim] = shape[dim]);
+    for &dim in dims {
+        wide[dim] = shape[dim];
+    }
     spread(cells, wide)
 }
 
@@ -77,9 +79,10 @@ fn score(ratio: &Ratio, formula: &Formula, sums: Sums) -> (Cells, Cells) {
         + sums.fp.mul_scalar(ratio.false_positive)
         + sums.missed.mul_scalar(ratio.false_negative);
     let open = open.add_scalar(ratio.smooth_denominator);
-    let divisor = match ratio.floor > 0.0 {
-        true => fill(open.clone(), open.lower_equal_scalar(ratio.floor), ratio.floor),
-        false => open,
+    let divisor = if ratio.floor > 0.0 {
+        fill(open.clone(), open.lower_equal_scalar(ratio.floor), ratio.floor)
+    } else {
+        open
     };
     let nothing = divisor.clone().equal_scalar(0.0);
     let score = tp.add_scalar(ratio.smooth_numerator) / fill(divisor.clone(), nothing, 1.0);
@@ -94,7 +97,8 @@ fn score(ratio: &Ratio, formula: &Formula, sums: Sums) -> (Cells, Cells) {
 pub(super) fn divide(grid: &Grid, region: &Region, over: Axes, terms: Terms) -> Result<Field> {
     let ratio = &region.ratio;
     if let Formula::Own { name, .. } = &region.formula {
-        let why = format!("burn: ratio `{name}` is code of your own, which has no tensor operations");
+        let why =
+            format!("burn: ratio `{name}` is code of your own, which has no tensor operations");
         return Err(Error::new(ErrorKind::Backend, why));
     }
     let (consumed, waiting) = split(terms.like.weights.clone(), over);
@@ -127,8 +131,7 @@ pub(super) fn split(weights: Vec<Carried>, over: Axes) -> (Vec<Carried>, Vec<Car
 /// The field that is left of terms.
 pub(super) fn left(like: Field, over: Axes, value: Cells, weights: Vec<Carried>) -> Field {
     let axes = like.axes.without(over);
-    let classes =
-        if axes.contains(crate::axis::Axis::Class) { like.classes } else { Vec::new() };
+    let classes = if axes.contains(crate::axis::Axis::Class) { like.classes } else { Vec::new() };
     Field { axes, classes, value, weights }
 }
 

@@ -8,6 +8,7 @@ use crate::reduction::{Aggregate, Empty, Step};
 
 /// What divides, per group.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per step, which holds tensors anyway")]
 pub(super) enum Divisor {
     /// The same number for each.
     Count(f64),
@@ -17,7 +18,9 @@ pub(super) enum Divisor {
 impl Divisor {
     /// Σ m over the dimensions of cells of a shape, all of which have one where there is no mass.
     fn of(mass: Option<&Mass>, dims: &[usize], shape: [usize; 3]) -> Self {
-        let count = |dims: &mut dyn Iterator<Item = usize>| dims.map(|dim| shape[dim] as f64).product::<f64>();
+        let count = |dims: &mut dyn Iterator<Item = usize>| {
+            dims.map(|dim| shape[dim] as f64).product::<f64>()
+        };
         match mass {
             None => Self::Count(count(&mut dims.iter().copied())),
             Some(Mass { value, .. }) => {
@@ -60,7 +63,13 @@ impl Divisor {
 }
 
 /// Takes a step over `over`, whose divisor is by the weights `by` where these are named.
-pub(super) fn take(grid: &Grid, field: Field, step: &Step, over: Axes, by: Option<Vec<Carried>>) -> Field {
+pub(super) fn take(
+    grid: &Grid,
+    field: Field,
+    step: &Step,
+    over: Axes,
+    by: Option<Vec<Carried>>,
+) -> Field {
     let (consumed, mut waiting): (Vec<Carried>, Vec<Carried>) =
         field.weights.into_iter().partition(|weight| weight.axes.meets(over));
     let dims = grid.dims(over);
@@ -86,15 +95,19 @@ pub(super) fn take(grid: &Grid, field: Field, step: &Step, over: Axes, by: Optio
     if step.carry {
         let depends = by.is_none() && consumed.iter().any(|weight| weight.depends);
         let divisor = divisor.cells(grid);
-        waiting.push(carried(format!("{over} of {:?} by {}", field.classes, keys(divided_by)), left, divisor, depends));
+        waiting.push(carried(
+            format!("{over} of {:?} by {}", field.classes, keys(divided_by)),
+            left,
+            divisor,
+            depends,
+        ));
     } else if step.can_skip()
         && let Some(nothing) = nothing
     {
         let touched = divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
         waiting.push(skipped(grid, keys(divided_by), touched.without(over), nothing));
     }
-    let classes =
-        if left.contains(crate::axis::Axis::Class) { field.classes } else { Vec::new() };
+    let classes = if left.contains(crate::axis::Axis::Class) { field.classes } else { Vec::new() };
     Field { axes: left, classes, value, weights: waiting }
 }
 
@@ -105,13 +118,27 @@ fn keys(weights: &[Carried]) -> String {
 
 /// A divisor that is left behind, on all axes that remain.
 pub(super) fn carried(of: String, axes: Axes, value: Cells, depends: bool) -> Carried {
-    Carried { key: format!("carried divisor over {of}"), axes, value, masks: true, depends, skips: false }
+    Carried {
+        key: format!("carried divisor over {of}"),
+        axes,
+        value,
+        masks: true,
+        depends,
+        skips: false,
+    }
 }
 
 /// What is left where groups are skipped: 0 for these and 1 for the others.
 pub(super) fn skipped(grid: &Grid, of: String, axes: Axes, nothing: Where) -> Carried {
     let value = nothing.bool_not().float().cast(grid.dtype);
-    Carried { key: format!("groups without {of}"), axes, value, masks: true, depends: false, skips: true }
+    Carried {
+        key: format!("groups without {of}"),
+        axes,
+        value,
+        masks: true,
+        depends: false,
+        skips: true,
+    }
 }
 
 /// What a group without mass is worth; NaN where that is an error, which no tensor can report.

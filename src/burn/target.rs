@@ -80,14 +80,12 @@ macro_rules! any_rank {
         }
     };
 }
-any_rank!(
-    Float,
-    |cells: Tensor<_>, dtype: DType| cells.cast(dtype),
-    |tensor: Tensor<D>| match tensor.dtype() {
+any_rank!(Float, |cells: Tensor<_>, dtype: DType| cells.cast(dtype), |tensor: Tensor<D>| {
+    match tensor.dtype() {
         DType::F32 | DType::F64 => tensor,
         _ => tensor.cast(FloatDType::F32),
     }
-);
+});
 any_rank!(
     Int,
     |cells: Tensor<_, Int>, dtype: DType| cells.float().cast(dtype),
@@ -141,7 +139,11 @@ impl Target {
     /// A mask per cell of `axes`, in the order of the prediction's layout, true where a cell counts; it counts
     /// where the loss names `mask`.
     #[must_use]
-    pub fn with_mask<const D: usize>(mut self, axes: impl Into<Axes>, mask: Tensor<D, Bool>) -> Self {
+    pub fn with_mask<const D: usize>(
+        mut self,
+        axes: impl Into<Axes>,
+        mask: Tensor<D, Bool>,
+    ) -> Self {
         self.mask = Some(Aligned { axes: axes.into(), values: Arc::new(mask) });
         self
     }
@@ -179,7 +181,8 @@ impl Target {
             aligned.as_ref().map(|Aligned { axes, values }| (name, values, *axes))
         });
         for (name, tensor, axes) in std::iter::once((name, truth, axes)).chain(weights) {
-            let kept = layout.axes().iter().zip(prediction).filter(|(axis, _)| axes.contains(**axis));
+            let kept =
+                layout.axes().iter().zip(prediction).filter(|(axis, _)| axes.contains(**axis));
             let mut expected: Vec<usize> = kept.map(|(_, &extent)| extent).collect();
             // A tensor has at least one axis.
             if expected.is_empty() {
@@ -193,9 +196,10 @@ impl Target {
                 ));
             }
         }
-        match prediction.contains(&0) {
-            true => refuse(format!("prediction: has shape {prediction:?}, which holds no cell")),
-            false => Ok(()),
+        if prediction.contains(&0) {
+            refuse(format!("prediction: has shape {prediction:?}, which holds no cell"))
+        } else {
+            Ok(())
         }
     }
 }

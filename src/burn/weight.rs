@@ -25,23 +25,24 @@ impl Lowering<'_> {
                 let of_class = self.true_class() * self.grid.along(Axis::Class, list);
                 self.kept_only(total(of_class, &[self.grid.dim(Axis::Class)]))
             }
-            Weight::Image | Weight::Map | Weight::Mask => match self.given.carried(weight) {
-                Some(aligned) => {
-                    let cells = aligned.values.cells(&self.grid, self.layout.only(axes));
-                    self.grid.classes(cells, classes)
-                }
-                None => {
-                    let why = format!("weight `{weight}`: not carried by the target");
-                    return Err(Error::new(ErrorKind::Weight, why));
-                }
+            Weight::Image | Weight::Map | Weight::Mask => if let Some(aligned) = self.given.carried(weight) {
+                let cells = aligned.values.cells(&self.grid, self.layout.only(axes));
+                self.grid.classes(cells, classes)
+            } else {
+                let why = format!("weight `{weight}`: not carried by the target");
+                return Err(Error::new(ErrorKind::Weight, why));
             },
             Weight::Positives => target(),
-            Weight::Negatives => self.kept_only(rest(self.grid.classes(self.target.clone(), classes))),
+            Weight::Negatives => {
+                self.kept_only(rest(self.grid.classes(self.target.clone(), classes)))
+            }
             Weight::Presence { over } => {
                 self.volume(target(), *over).greater_scalar(0.0).float().cast(self.grid.dtype)
             }
             Weight::Volume { power, over, epsilon: Some(epsilon), .. } => {
-                raised(&self.grid, self.volume(target(), *over), -power).add_scalar(*epsilon).recip()
+                raised(&self.grid, self.volume(target(), *over), -power)
+                    .add_scalar(*epsilon)
+                    .recip()
             }
             Weight::Volume { power, over, absent, .. } => {
                 self.volume_power(&self.volume(target(), *over), *power, *absent)
@@ -49,15 +50,16 @@ impl Lowering<'_> {
             Weight::Balance { over } => {
                 let target = target();
                 let pixels = self.kept_only(spread(self.grid.full(1.0), target.dims()));
-                let share = self.volume(target.clone(), *over)
-                    / self.volume(pixels, *over).clamp_min(1.0);
+                let share =
+                    self.volume(target.clone(), *over) / self.volume(pixels, *over).clamp_min(1.0);
                 let balance = target.clone() * rest(share.clone()) + rest(target) * share;
                 self.kept_only(balance.mul_scalar(2.0))
             }
         };
-        let key = match axes.contains(Axis::Class) {
-            true => format!("{weight} of {classes:?}"),
-            false => weight.to_string(),
+        let key = if axes.contains(Axis::Class) {
+            format!("{weight} of {classes:?}")
+        } else {
+            weight.to_string()
         };
         Ok(Carried { key, axes, value, masks, depends: false, skips: false })
     }
@@ -114,7 +116,8 @@ impl Lowering<'_> {
             return Ok(());
         }
         let entries = list.len();
-        let why = format!("weight `{weight}`: has {entries} entries, the batch has {class} classes");
+        let why =
+            format!("weight `{weight}`: has {entries} entries, the batch has {class} classes");
         Err(Error::new(ErrorKind::Weight, why))
     }
 }

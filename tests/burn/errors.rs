@@ -4,7 +4,8 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use lossfold::Axis::{Image, Pixel};
 use lossfold::burn::Target;
 use lossfold::{
-    Activation, ElementFormula, ErrorKind, Layout, Loss, Over, RatioFormula, Sums, element, mean, overlap,
+    Activation, ElementFormula, ErrorKind, Layout, Loss, Over, RatioFormula, Sums, element, mean,
+    overlap,
 };
 
 use crate::tensors::Way;
@@ -127,12 +128,17 @@ fn formulas_in_code_run_on_the_cpu_and_have_no_tensor_operations() {
     let ratio = overlap(Activation::Identity).ratio("wrong", Over::All, Own);
     let (two, zero) = (zeros([1, 1]).add_scalar(2.0), zeros([1, 1]));
     for (loss, value, says) in [
-        (own, 16.0, "burn: source `quartic(identity)` is code of your own, which has no tensor operations"),
+        (
+            own,
+            16.0,
+            "burn: source `quartic(identity)` is code of your own, which has no tensor operations",
+        ),
         (ratio, 2.0, "burn: ratio `wrong` is code of your own, which has no tensor operations"),
     ] {
         let found = loss.forward(two.clone(), zero.clone(), Layout::NC).expect("a value");
         assert_eq!(found.into_scalar::<f32>(), value);
-        let error = loss.forward_lowered(two.clone(), zero.clone(), Layout::NC).expect_err("refused");
+        let error =
+            loss.forward_lowered(two.clone(), zero.clone(), Layout::NC).expect_err("refused");
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Backend, says));
     }
 }
@@ -150,7 +156,8 @@ fn what_only_the_numbers_tell_is_an_error_on_the_cpu_and_nan_elsewhere() {
 
 #[test]
 fn what_is_masked_is_never_read() {
-    let logits = Tensor::<2>::from_data([[f32::NAN, 0.0]], &Device::flex().autodiff()).require_grad();
+    let logits =
+        Tensor::<2>::from_data([[f32::NAN, 0.0]], &Device::flex().autodiff()).require_grad();
     let mask = Tensor::<2, Bool>::from_data([[false, true]], &Device::flex());
     let classes = [lossfold::Axis::Class, Image];
     for text in [
@@ -160,7 +167,8 @@ fn what_is_masked_is_never_read() {
     ] {
         for way in [Way::Forward, Way::Lowered] {
             let target = Target::dense(zeros([1, 2])).with_mask(classes, mask.clone());
-            let value = way.value(&loss(text), logits.clone(), target, Layout::NC).expect("a value");
+            let value =
+                way.value(&loss(text), logits.clone(), target, Layout::NC).expect("a value");
             let gradient = logits.grad(&value.backward()).expect("a gradient");
             assert!(value.into_scalar::<f32>().is_finite(), "{text} {way:?}");
             let gradient = gradient.into_data().try_to_vec::<f32>().expect("f32");

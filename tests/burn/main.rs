@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use strategy::nested::compare::{Said, Verdict, reference, unsure, verdict};
+use strategy::nested::compare::{Verdict, reference, verdict};
 use strategy::nested::data::case;
 use strategy::nested::{Case, Element, Formula, Head};
 use strategy::random::config;
@@ -28,6 +28,13 @@ fn is_of_tensors(case: &Case) -> bool {
         };
     });
     !own && case.prediction.ndim() > 0 && !case.prediction.is_empty()
+}
+
+/// Whether a value on the way is infinite.
+fn meets_infinity(case: &Case) -> bool {
+    let trace = case.with_batch::<f64, _>(|batch| case.loss().trace(batch));
+    let nodes = trace.into_iter().flat_map(|trace| trace.nodes);
+    nodes.into_iter().any(|node| node.field.values().iter().any(|value| value.is_infinite()))
 }
 
 /// Holds the lowered loss against the reference; false where there is nothing to compare.
@@ -48,8 +55,9 @@ fn lowered(case: &Case) -> Result<bool, String> {
         Err(error) if error.to_string().contains("carry different") => return Ok(false),
         _ => {}
     }
-    if !known.value.is_finite() {
-        // Beyond the finite, which of the rules of infinity a derivative meets is a matter of its form.
+    // Beyond the finite, which of the rules of infinity a derivative meets is a matter of its form.
+    let steep = known.gradient.iter().flatten().any(|slope| slope.is_infinite());
+    if !known.value.is_finite() || steep || meets_infinity(case) {
         return Ok(false);
     }
     match verdict(case, &expected, &found) {
@@ -59,6 +67,51 @@ fn lowered(case: &Case) -> Result<bool, String> {
     }
 }
 
+/// Holds the pass as an operation of burn against the reference; false where there is nothing to compare.
+fn forward(case: &Case) -> Result<bool, String> {
+    let expected = reference(case);
+    match verdict(case, &expected, &said(case, &case.loss(), Way::Forward)) {
+        Verdict::Same => Ok(true),
+        // Of several things that are wrong, any may be named.
+        Verdict::Differs(_) if expected.is_err() => Ok(false),
+        Verdict::Unsure => Ok(false),
+        Verdict::Differs(why) => Err(why),
+    }
+}
+
+/// A wrong order in the place of a right one.
+fn reversed(case: &Case) -> Option<lossfold::Loss> {
+    let text = case.loss().to_string();
+    let (mean, sum) = ("> mean(", "> sum(");
+    let other = match (text.contains(mean), text.contains(sum)) {
+        (true, _) => text.replace(mean, sum),
+        (false, true) => text.replace(sum, mean),
+        _ => return None,
+    };
+    other.parse().ok()
+}
+
+#[test]
+fn a_sum_in_the_place_of_a_mean_is_refused() {
+    let mut runner = TestRunner::deterministic();
+    let (mut refused, mut all) = (0, 0);
+    for _ in 0..400 {
+        let case = case().new_tree(&mut runner).expect("a case").current();
+        let Some(other) = reversed(&case).filter(|_| is_of_tensors(&case)) else { continue };
+        let expected = reference(&case);
+        let (Ok(known), Ok(found)) = (&expected, said(&case, &other, Way::Lowered)) else {
+            continue;
+        };
+        // Over one cell, of nothing, and where the weights are one, the two are the same.
+        if known.value == 0.0 || !known.value.is_finite() || case.prediction.len() < 8 {
+            continue;
+        }
+        all += 1;
+        refused += usize::from(verdict(&case, &expected, &Ok(found)) != Verdict::Same);
+    }
+    assert!(all > 20 && refused * 10 > all * 8, "{refused} of {all}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 1 << 12, ..config(512) })]
 
@@ -66,6 +119,13 @@ proptest! {
     fn the_lowered_loss_agrees_with_the_reference(case in case()) {
         prop_assume!(is_of_tensors(&case));
         let compared = lowered(&case).map_err(TestCaseError::fail)?;
+        prop_assume!(compared);
+    }
+
+    #[test]
+    fn the_pass_as_an_operation_agrees_with_the_reference(case in case()) {
+        prop_assume!(case.prediction.ndim() > 0 && !case.prediction.is_empty());
+        let compared = forward(&case).map_err(TestCaseError::fail)?;
         prop_assume!(compared);
     }
 }

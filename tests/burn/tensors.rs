@@ -84,26 +84,25 @@ pub fn target(case: &Case) -> Target {
         }
     };
     let named = case.chain.weights();
-    let target = match named.contains(&Weight::Image) {
-        true => target.with_image_weights(floats::<1>(&case.image, wide)),
-        false => target,
+    let target = if named.contains(&Weight::Image) {
+        target.with_image_weights(floats::<1>(&case.image, wide))
+    } else {
+        target
     };
-    let target = match named.contains(&Weight::Map) {
-        true => {
-            let (axes, _, map) = &case.map;
-            ranked!(map.ndim(), D => target.with_map(*axes, floats::<D>(map, wide)))
-        }
-        false => target,
+    let target = if named.contains(&Weight::Map) {
+        let (axes, _, map) = &case.map;
+        ranked!(map.ndim(), D => target.with_map(*axes, floats::<D>(map, wide)))
+    } else {
+        target
     };
-    match named.contains(&Weight::Mask) {
-        true => {
-            let (axes, _, mask) = &case.mask;
-            ranked!(mask.ndim(), D => {
-                let mask: Tensor<D, Bool> = floats::<D>(mask, wide).bool();
-                target.with_mask(*axes, mask)
-            })
-        }
-        false => target,
+    if named.contains(&Weight::Mask) {
+        let (axes, _, mask) = &case.mask;
+        ranked!(mask.ndim(), D => {
+            let mask: Tensor<D, Bool> = floats::<D>(mask, wide).bool();
+            target.with_mask(*axes, mask)
+        })
+    } else {
+        target
     }
 }
 
@@ -117,10 +116,11 @@ fn of<const D: usize>(case: &Case, loss: &Loss, way: Way, dtype: DType) -> Resul
     let x = floats::<D>(&case.prediction, dtype).autodiff().require_grad();
     let target = target(case);
     let value = way.value(loss, x.clone(), target, case.layout)?;
-    let gradient = match value.is_tracked() {
-        true => x.grad(&value.backward()).map(|gradient| gradient.into_data_as::<f64>()),
+    let gradient = if value.is_tracked() {
+        x.grad(&value.backward()).map(|gradient| gradient.into_data_as::<f64>())
+    } else {
         // No cell is read.
-        false => None,
+        None
     };
     let gradient = gradient.map_or_else(
         || vec![0.0; case.prediction.len()],
