@@ -40,7 +40,7 @@ impl Lead {
             ("Smoothing, floors, policies and maps add", report.remainder),
         ] {
             if number.abs() > 1e-12 * report.value.abs() {
-                summary.push_str(&format!(" {what} {}.", short(number)));
+                summary += &format!(" {what} {}.", short(number));
             }
         }
         if report.drowned.is_empty() {
@@ -117,7 +117,7 @@ impl Drowned {
             percent(class.share_of_gradient),
         );
         if !others.is_empty() {
-            why.push_str(&format!(" Drowned, too: {}.", others.join(", ")));
+            why += &format!(" Drowned, too: {}.", others.join(", "));
         }
         let best =
             report.would_show.iter().max_by(|a, b| a.share_of_total.total_cmp(&b.share_of_total));
