@@ -46,7 +46,13 @@ fn answer() -> Result<String, Box<dyn Error>> {
     let arrays = arrays::read(&arguments)?;
     let bar = ProgressBar::new(1000);
     bar.set_style(ProgressStyle::with_template("explaining {wide_bar} {percent} %")?);
-    let mut asked = Explain::new(&loss).progress(|share| bar.set_position((1000.0 * share) as u64));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share lies in [0, 1]"
+    )]
+    let told = |share: f64| bar.set_position((1000.0 * share) as u64);
+    let mut asked = Explain::new(&loss).progress(told);
     if arguments.bundled && !arguments.json {
         asked = orders::beside(asked)?;
     }

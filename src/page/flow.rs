@@ -20,7 +20,7 @@ enum Start {
 }
 
 struct Step {
-    step: String,
+    name: String,
     /// The divisor, as it is shown.
     divides_by: Option<String>,
     /// The divisor, or both its ends, with all digits.
@@ -53,13 +53,16 @@ impl Chain {
 
 impl Step {
     fn new(report: &Report, step: &StepReport) -> Self {
-        let ends = |(least, most): (f64, f64)| match least == most {
-            true => (short(least), least.to_string()),
-            false => (format!("{} … {}", short(least), short(most)), format!("{least} {most}")),
+        let ends = |(least, most): (f64, f64)| {
+            if least == most {
+                (short(least), least.to_string())
+            } else {
+                (format!("{} … {}", short(least), short(most)), format!("{least} {most}"))
+            }
         };
         let (divides_by, exact) = step.divisor.map(ends).unzip();
         Self {
-            step: step.step.clone(),
+            name: step.step.clone(),
             divides_by,
             exact: exact.unwrap_or_default(),
             leaves: report.leaves(step),

@@ -92,9 +92,10 @@ fn batch_text(report: &Report) -> String {
         _ => format!("{count} {more}"),
     };
     let spatial: Vec<String> = report.spatial.iter().map(ToString::to_string).collect();
-    let pixels = match spatial.is_empty() {
-        true => String::new(),
-        false => format!(" of {} pixels", spatial.join(" × ")),
+    let pixels = if spatial.is_empty() {
+        String::new()
+    } else {
+        format!(" of {} pixels", spatial.join(" × "))
     };
     let images = several(image, "image", "images");
     format!("{images}{pixels} and {}", several(class, "class", "classes"))

@@ -38,16 +38,16 @@ impl Histogram {
         let spread = &report.album.as_ref()?.spread;
         let (total, bins) = (spread.total(), spread.bins());
         let (&(from, _), &(last, _)) = (bins.first()?, bins.last()?);
-        let series: [(&str, fn(&Bin) -> f64, f64); 3] = [
-            ("pixels", |bin| bin.pixels, total.pixels),
-            ("loss", |bin| bin.loss, total.loss),
-            ("focus", |bin| bin.of_focus, total.of_focus),
-        ];
-        let shares = |of: fn(&Bin) -> f64, total: f64| -> Vec<f64> {
-            let share = |(_, bin): &(f64, Bin)| if total > 0.0 { of(bin) / total } else { 0.0 };
+        let shares = |of: fn(&Bin) -> f64| -> Vec<f64> {
+            let all = of(&total);
+            let share = |(_, bin): &(f64, Bin)| if all > 0.0 { of(bin) / all } else { 0.0 };
             bins.iter().map(share).collect()
         };
-        let series = series.map(|(name, of, total)| (name, shares(of, total)));
+        let series = [
+            ("pixels", shares(|bin| bin.pixels)),
+            ("loss", shares(|bin| bin.loss)),
+            ("focus", shares(|bin| bin.of_focus)),
+        ];
         let most = series.iter().flat_map(|(_, shares)| shares).copied().fold(0.0, f64::max);
         let step = [0.01, 0.02, 0.05, 0.1, 0.2]
             .into_iter()

@@ -29,27 +29,26 @@ pub(super) struct Remedy {
 
 impl Lead {
     pub(super) fn new(report: &Report) -> Self {
-        let mut summary = format!(
-            "The loss of {} is {}. {}",
-            batch_text(report),
-            short(report.value),
-            sources(report)
-        );
+        let mut summary = vec![
+            format!("The loss of {} is {}.", batch_text(report), short(report.value)),
+            sources(report),
+        ];
         for (what, number) in [
             ("Constants of the sum add", report.constant),
             ("Smoothing, floors, policies and maps add", report.remainder),
         ] {
             if number.abs() > 1e-12 * report.value.abs() {
-                summary.push_str(&format!(" {what} {}.", short(number)));
+                summary.push(format!("{what} {}.", short(number)));
             }
         }
         if report.drowned.is_empty() {
-            summary.push_str(
-                " No class is drowned: none has, where it is the truth, at least twice the loss of all classes and \
-                 yet less than an even share of the total.",
+            summary.push(
+                "No class is drowned: none has, where it is the truth, at least twice the loss of all classes and \
+                 yet less than an even share of the total."
+                    .into(),
             );
         }
-        Self { summary: kept_together(&summary), drowned: Drowned::new(report) }
+        Self { summary: kept_together(&summary.join(" ")), drowned: Drowned::new(report) }
     }
 }
 
@@ -117,7 +116,7 @@ impl Drowned {
             percent(class.share_of_gradient),
         );
         if !others.is_empty() {
-            why.push_str(&format!(" Drowned, too: {}.", others.join(", ")));
+            why = format!("{why} Drowned, too: {}.", others.join(", "));
         }
         let best =
             report.would_show.iter().max_by(|a, b| a.share_of_total.total_cmp(&b.share_of_total));

@@ -116,12 +116,12 @@ pub(crate) fn class_colour(class: usize) -> [u8; 3] {
     ];
     let colour = COLOURS[class % 8];
     let mixed = |with: u16| {
-        colour.map(|part| u8::try_from((u16::from(part) + with) / 2).unwrap_or(u8::MAX))
+        colour.map(|part| u8::try_from(u16::midpoint(u16::from(part), with)).unwrap_or(u8::MAX))
     };
     match class / 8 % 3 {
         0 => colour,
         1 => mixed(255),
-        _ => mixed(if class % 8 == 0 { 128 } else { 0 }),
+        _ => mixed(if class.is_multiple_of(8) { 128 } else { 0 }),
     }
 }
 

@@ -128,9 +128,9 @@ impl Album {
         progress(1.0);
         let rolls = darkroom.develop();
 
-        let loss = Scale::of_losses(rolls.iter().flat_map(|roll| roll.losses()).collect());
+        let loss = Scale::of_losses(rolls.iter().flat_map(Roll::losses).collect());
         let prediction = match activation {
-            Activation::Identity => Scale::around(rolls.iter().flat_map(|roll| roll.numbers())),
+            Activation::Identity => Scale::around(rolls.iter().flat_map(Roll::numbers)),
             _ => Scale::UNIT,
         };
         let print = Print { loss, prediction, exclusive, classes: extents.class };

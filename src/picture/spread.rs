@@ -112,7 +112,9 @@ mod tests {
     fn every_pixel_is_in_a_bin() {
         let mut spread = Spread::new();
         let losses = [0.0, -1.0, 1e-300, 0.01, 0.011, 0.5, 3.0, 1e300];
-        losses.iter().for_each(|&loss| spread.add(loss, loss == 0.5));
+        for loss in losses {
+            spread.add(loss, loss == 0.5);
+        }
         let shown: f64 = spread.bins().iter().map(|(_, bin)| bin.pixels).sum();
         assert_eq!((spread.none.pixels, shown, spread.total().of_focus), (2.0, 6.0, 1.0));
         let (start, _) = spread.bins().into_iter().find(|(_, bin)| bin.of_focus == 1.0).unwrap();

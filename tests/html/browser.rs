@@ -104,7 +104,7 @@ fn shows(shown: &str, number: f64) -> bool {
     let exponent: i32 = digits.split('e').nth(1).map_or(0, |power| power.parse().unwrap());
     let decimals = mantissa.split('.').nth(1).map_or(0, str::len);
     let last = 10_f64.powi(exponent - i32::try_from(decimals).unwrap());
-    digits.parse::<f64>().is_ok_and(|shown| (shown - factor * number).abs() <= 0.5000001 * last)
+    digits.parse::<f64>().is_ok_and(|shown| (shown - factor * number).abs() <= 0.500_000_1 * last)
 }
 
 /// The places where the page shows another number than the report has.
@@ -169,7 +169,7 @@ fn bar_error(visit: &Visit, panel: usize, numbers: &[f64]) -> f64 {
     apart.fold(0.0, f64::max)
 }
 
-fn by<'r>(report: &'r Report, key: impl Fn(&lossfold::ClassReport) -> f64) -> Vec<&'r str> {
+fn by(report: &Report, key: impl Fn(&lossfold::ClassReport) -> f64) -> Vec<&str> {
     let mut classes: Vec<_> = report.classes.iter().collect();
     classes.sort_by(|a, b| key(b).total_cmp(&key(a)));
     classes.into_iter().map(|class| class.name.as_str()).collect()

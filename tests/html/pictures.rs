@@ -1,7 +1,7 @@
 //! The pictures show what the loss is made of; without a browser.
 
 use lossfold::{Batch, Labels, Layout, Loss};
-use ndarray::{Array4, s};
+use ndarray::{Array3, Array4, s};
 
 use crate::fixture::{BRAIN, loss};
 use crate::seen::{Picture, picture};
@@ -90,9 +90,10 @@ fn the_brain_page_is_small_and_a_noisy_batch_fits() {
     let prediction = Array4::from_shape_simple_fn((6, 128, 128, 19), || {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 40) as f32) / 16_777_216.0
+        f32::from(u16::try_from(state >> 48).unwrap()) / 65_536.0
     });
-    let labels = prediction.slice(s![.., .., .., 0]).mapv(|p| (p * 18.99) as u8);
+    let labels =
+        Array3::from_shape_fn((6, 128, 128), |(image, row, column)| (image + row * column) % 19);
     let batch = Batch::new(Layout::NHWC, &prediction, Labels::new(&labels)).unwrap();
     let loss: Loss = "bce(probability) > mean(all)".parse().unwrap();
     let page = lossfold::Explain::new(&loss).pictures(6).on(&batch).unwrap().to_html();
