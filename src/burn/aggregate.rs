@@ -103,6 +103,8 @@ impl Group<'_> {
         let nothing = leading.clone().equal_scalar(0.0);
         let leading = fill(leading, nothing.clone(), 1.0);
         let relative = self.but(v, 1.0) / leading.clone();
+        // A power below 0 of a 0 is infinite, and so is its slope.
+        let relative = fill(relative, nothing.clone(), 1.0);
         let mean = self.divisor.divide(self.total(root(relative, p)));
         let mean = fill(mean, nothing.clone(), 1.0);
         fill(mean.powf_scalar(1.0 / p) * leading, nothing, 0.0)
