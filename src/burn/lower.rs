@@ -166,18 +166,19 @@ impl<'t> Lowering<'t> {
         let fields = [&over, &under].map(|field| (field.axes, &field.weights[..]));
         let weights = common_weights("quotient", loss, fields.into_iter())?;
         let nothing = under.value.clone().equal_scalar(0.0);
-        let field = Field {
-            axes,
-            classes,
-            value: over.value / fill(under.value, nothing.clone(), 1.0),
-            weights,
+        let none = Mass::of(&weights).and_then(|mass| mass.none());
+        // Before the division: NaN times a slope of 0 is no number.
+        let (over, nothing) = match either(none, dead) {
+            Some(unread) => {
+                let shape = joint(nothing.dims(), unread.dims());
+                let read = spread(unread.clone(), shape).bool_not();
+                (fill(over.value, unread, 0.0), spread(nothing, shape).bool_and(read))
+            }
+            None => (over.value, nothing),
         };
-        let value = fill(field.value.clone(), nothing, f64::NAN);
-        let value = match field.unread(dead.as_ref()) {
-            Some(unread) => fill(value, unread, 0.0),
-            None => value,
-        };
-        Ok(Field { value, ..field })
+        let zero = under.value.clone().equal_scalar(0.0);
+        let value = fill(over / fill(under.value, zero, 1.0), nothing, f64::NAN);
+        Ok(Field { axes, classes, value, weights })
     }
 
     fn element(&self, element: &Element, dead: Dead) -> Result<Field> {

@@ -25,13 +25,15 @@ impl Lowering<'_> {
                 let of_class = self.true_class() * self.grid.along(Axis::Class, list);
                 self.kept_only(total(of_class, &[self.grid.dim(Axis::Class)]))
             }
-            Weight::Image | Weight::Map | Weight::Mask => if let Some(aligned) = self.given.carried(weight) {
-                let cells = aligned.values.cells(&self.grid, self.layout.only(axes));
-                self.grid.classes(cells, classes)
-            } else {
-                let why = format!("weight `{weight}`: not carried by the target");
-                return Err(Error::new(ErrorKind::Weight, why));
-            },
+            Weight::Image | Weight::Map | Weight::Mask => {
+                if let Some(aligned) = self.given.carried(weight) {
+                    let cells = aligned.values.cells(&self.grid, self.layout.only(axes));
+                    self.grid.classes(cells, classes)
+                } else {
+                    let why = format!("weight `{weight}`: not carried by the target");
+                    return Err(Error::new(ErrorKind::Weight, why));
+                }
+            }
             Weight::Positives => target(),
             Weight::Negatives => {
                 self.kept_only(rest(self.grid.classes(self.target.clone(), classes)))

@@ -37,10 +37,31 @@ fn meets_infinity(case: &Case) -> bool {
     nodes.into_iter().any(|node| node.field.values().iter().any(|value| value.is_infinite()))
 }
 
+/// Whether a Lovász step may meet errors that tie, whose order decides its gradient.
+fn may_tie(case: &Case) -> bool {
+    let mut sorts = false;
+    case.chain.clone().each(&mut |chain| {
+        sorts |= match &chain.head {
+            Head::Overlap(region) => {
+                matches!(region.formula, Formula::Lovasz | Formula::LovaszHinge)
+            }
+            _ => false,
+        };
+    });
+    let mut sizes: Vec<f64> = case.prediction.iter().map(|x| x.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    sorts && sizes.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// Holds the lowered loss against the reference; false where there is nothing to compare.
 fn lowered(case: &Case) -> Result<bool, String> {
     let expected = reference(case);
-    let found = said(case, &case.loss(), Way::Lowered);
+    let mut found = said(case, &case.loss(), Way::Lowered);
+    if let Ok(found) = &mut found
+        && may_tie(case)
+    {
+        found.gradient = None;
+    }
     let Ok(known) = &expected else {
         // What depends on the numbers of tensors is not waited for.
         let kind = expected.unwrap_err().kind();
