@@ -203,6 +203,7 @@ impl Grid {
     }
 
     /// Some pixels of one image; the grid has its cells one by one.
+    #[cfg(feature = "html")]
     pub(super) fn part(&self, image: usize, pixels: std::ops::Range<usize>) -> Self {
         let shape = Shape { image: 1, pixel: pixels.len(), ..self.shape };
         let mut cells = buffer::take(shape.cells());
