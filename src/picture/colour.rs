@@ -107,11 +107,11 @@ pub(crate) fn class_colour(class: usize) -> [u8; 3] {
     const COLOURS: [[u8; 3]; 8] = [
         [0, 0, 0],
         [0, 114, 178],
-        [213, 94, 0],
-        [86, 180, 233],
-        [240, 228, 66],
-        [0, 158, 115],
         [230, 159, 0],
+        [0, 158, 115],
+        [240, 228, 66],
+        [86, 180, 233],
+        [213, 94, 0],
         [204, 121, 167],
     ];
     let colour = COLOURS[class % 8];
@@ -179,8 +179,8 @@ mod tests {
             let [r, g, b] = class_colour(class).map(f64::from);
             0.2126 * r + 0.7152 * g + 0.0722 * b
         };
-        for class in 0..4 {
-            assert!((lightness(class) - lightness(class + 1)).abs() > 20.0);
+        for class in 0..7 {
+            assert!((lightness(class) - lightness(class + 1)).abs() > 25.0);
         }
     }
 }

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn every_pixel_is_in_a_bin() {
         let mut spread = Spread::new();
-        let losses = [0.0, -1.0, 1e-300, 0.01, 0.011, 0.5, 3.0, 1e300];
+        let losses = [0.0, -1.0, 1e-300, 0.01, 0.011, 0.5, 3.0, 30.0];
         for loss in losses {
             spread.add(loss, loss == 0.5);
         }
@@ -119,5 +119,8 @@ mod tests {
         assert_eq!((spread.none.pixels, shown, spread.total().of_focus), (2.0, 6.0, 1.0));
         let (start, _) = spread.bins().into_iter().find(|(_, bin)| bin.of_focus == 1.0).unwrap();
         assert!(start <= 0.5_f64.log10() && 0.5_f64.log10() < start + 1.0 / f64::from(PER_DECADE));
+        spread.add(1e300, false);
+        assert_eq!(spread.bins().len(), MOST_SHOWN);
+        assert_eq!(spread.bins()[0].1.pixels, 6.0);
     }
 }
