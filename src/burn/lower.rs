@@ -9,7 +9,7 @@ use super::ratio::{Terms, divide};
 use super::step::take;
 use super::target::{Target, Truth};
 use crate::axis::{Axes, Axis};
-use crate::element::Element;
+use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
 use crate::loss::{Loss, Map, Node, common_weights};
@@ -231,7 +231,12 @@ impl<'t> Lowering<'t> {
         };
         let activation = overlap.activation;
         let x = self.prediction.clone();
-        let activated = Activated::new(&self.grid, activation, x, bad(&self.prediction).as_ref());
+        let is_number = match activation {
+            // Scores that sum to 0 have no shares.
+            Activation::Normalize => x.clone() / total(x.clone(), &[class]),
+            _ => x.clone(),
+        };
+        let activated = Activated::new(&self.grid, activation, x, bad(&is_number).as_ref());
         let t = self.harmless(bad(&self.target));
         let over = region.over(Axes::ALL)?;
         let of_kept = |cells| self.grid.classes(cells, &like.classes);
