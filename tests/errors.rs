@@ -581,7 +581,9 @@ fn every_kind_of_error_has_a_case() {
     let source = std::fs::read_to_string(path).unwrap();
     let (_, body) = source.split_once("pub enum ErrorKind {").unwrap();
     let (body, _) = body.split_once('}').unwrap();
-    let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    // What needs tensors has its cases in `tests/burn`.
+    let lines = body.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.starts_with("//") && *line != "Backend,");
     let kinds: BTreeSet<String> =
         lines.filter(|line| !line.is_empty()).map(|line| line.replace(',', "")).collect();
     let reached =
