@@ -116,3 +116,57 @@ fn of_block_and_image(of_block: Sink, of_image: &Sink, range: &Range<usize>) -> 
         (cells, direct) => cells.or(direct),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+    use crate::fused::Account;
+
+    /// The largest distance between the parts of the cells, added up per image and class, and those of the
+    /// account.
+    fn gap(text: &str, factor: f64) -> f64 {
+        let cell = |(image, pixel, class)| ((image * 7 + pixel * 3 + class * 5) % 11) as f64 / 11.0;
+        let prediction = Array3::from_shape_fn((2, 600, 3), cell);
+        let target = Array3::from_shape_fn((2, 600, 3), |(image, pixel, class)| {
+            u8::from((image + pixel * pixel) % 3 == class)
+        });
+        let layout = "image pixel class".parse().unwrap();
+        let batch = Batch::new(layout, &prediction, &target).unwrap();
+        let loss: Loss = text.parse().unwrap();
+        let mut sums = vec![vec![0.0; 3]; 2];
+        show(
+            &loss,
+            &batch,
+            Activation::Probability,
+            |_, _| true,
+            |shown| {
+                for pixel in 0..shown.pixels.len() {
+                    for (class, sum) in sums[shown.image].iter_mut().enumerate() {
+                        *sum += factor * shown.part(class, pixel);
+                    }
+                }
+            },
+        )
+        .unwrap();
+        let account = Account::of(&loss, &batch, false).unwrap();
+        let pairs = sums.iter().flatten().zip(account.parts.iter().flatten());
+        pairs.map(|(sum, part)| (sum - part).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn the_parts_of_the_cells_add_up_to_those_of_the_account() {
+        for text in [
+            "squared(probability) > mean(class) > mean(pixel) > mean(image)",
+            "overlap(probability) > dice(pixel; smooth=1) > mean(class) > mean(image)",
+            "overlap(probability) > dice(all)",
+            "squared(probability) > max(class) > top(pixel; fraction=0.1) > mean(image)",
+            "squared(probability) > mean(class) > max(image) > mean(pixel)",
+            "0.5 * (squared(probability) > mean(all)) + 2 * (overlap(probability) > dice(pixel, image) > mean(class))",
+        ] {
+            assert!(gap(text, 1.0) < 1e-12, "{text}: {}", gap(text, 1.0));
+            assert!(gap(text, 1.01) > 1e-6, "{text}");
+        }
+    }
+}

@@ -73,7 +73,7 @@ impl Report {
             classes: rows::classes(self),
             flow: Chain::new(self),
             focus,
-            own_label: format!("own loss of {focus}"),
+            own_label: format!("own loss of “{focus}”"),
             orders: rows::orders(self),
             images: rows::images(self),
             histogram: Histogram::new(self),
