@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::axis::{Axes, Axis};
+use crate::axis::{Axes, Axis, Extents};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most axes that a tensor may have: image, class and six spatial ones.
@@ -94,6 +94,28 @@ impl Layout {
         let kept: Vec<Axis> =
             self.axes().iter().copied().filter(|&axis| kept.contains(axis)).collect();
         Self::constant(&kept)
+    }
+
+    /// The extents that a tensor of this shape has along some of the axes, in the same order.
+    pub(crate) fn extents_along(&self, axes: Axes, shape: &[usize]) -> Vec<usize> {
+        let along = self.axes().iter().zip(shape).filter(|(axis, _)| axes.contains(**axis));
+        along.map(|(_, &extent)| extent).collect()
+    }
+
+    /// The numbers of classes, pixels and images of a tensor of this shape.
+    pub(crate) fn extents(&self, shape: &[usize]) -> Extents {
+        let of = |axis: Axis| self.extents_along(axis.into(), shape).iter().product();
+        Extents { class: of(Axis::Class), pixel: of(Axis::Pixel), image: of(Axis::Image) }
+    }
+
+    /// Refuses a prediction that has another number of axes.
+    pub(crate) fn check_prediction(&self, shape: &[usize]) -> Result<()> {
+        let (axes, named) = (shape.len(), self.rank);
+        if axes == named {
+            return Ok(());
+        }
+        let why = format!("prediction: has {axes} axes {shape:?}, the layout `{self}` has {named}");
+        Err(Error::new(ErrorKind::Shape, why))
     }
 
     /// The positions of the tensor's axes in the order class, pixel, image.

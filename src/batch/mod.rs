@@ -74,17 +74,7 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
     ) -> Result<Self> {
         let prediction = prediction.into_view();
         let target = target.into_target();
-        if prediction.ndim() != layout.axes().len() {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "prediction: has {} axes {:?}, the layout `{layout}` has {}",
-                    prediction.ndim(),
-                    prediction.shape(),
-                    layout.axes().len()
-                ),
-            ));
-        }
+        layout.check_prediction(prediction.shape())?;
         let batch = Self { layout, prediction, target, image: None, map: None, mask: None };
         match &batch.target {
             Target::Dense(dense) => {
@@ -209,17 +199,12 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
 
     /// The number of classes, pixels and images.
     pub fn extents(&self) -> Extents {
-        let over = |wanted| {
-            let shape = self.prediction.shape().iter().zip(self.layout.axes());
-            shape.filter(|&(_, &axis)| axis == wanted).map(|(extent, _)| extent).product()
-        };
-        Extents { class: over(Axis::Class), pixel: over(Axis::Pixel), image: over(Axis::Image) }
+        self.layout.extents(self.prediction.shape())
     }
 
     /// The extents of the spatial axes, in the order of the layout.
     pub fn spatial(&self) -> Vec<usize> {
-        let shape = self.prediction.shape().iter().zip(self.layout.axes());
-        shape.filter(|&(_, &axis)| axis == Axis::Pixel).map(|(&extent, _)| extent).collect()
+        self.layout.extents_along(Axis::Pixel.into(), self.prediction.shape())
     }
 
     pub(crate) fn target(&self) -> &Target<'a> {
@@ -249,9 +234,7 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
     }
 
     fn check_shape(&self, name: &str, found: &[usize], axes: Axes, meaning: &str) -> Result<()> {
-        let shape = self.prediction.shape().iter().zip(self.layout.axes());
-        let expected: Vec<usize> =
-            shape.filter(|&(_, &axis)| axes.contains(axis)).map(|(&extent, _)| extent).collect();
+        let expected = self.layout.extents_along(axes, self.prediction.shape());
         if found == expected {
             return Ok(());
         }

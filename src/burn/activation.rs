@@ -1,10 +1,9 @@
 //! What a prediction means: p, 1 - p and their logarithms, with the digits that the activation allows.
 
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
-
 use burn::tensor::{Int, Tensor};
 
-use super::grid::{Cells, Grid, Where, choose, fill, spread, total};
+use super::grid::{Cells, Grid, Where, but, choose, fill, spread, total};
 use crate::axis::Axis;
 use crate::element::Activation;
 
@@ -35,10 +34,7 @@ impl Activated {
                 dead
             }
         });
-        let x = match dead {
-            Some(dead) => fill(x, dead, neutral),
-            None => x,
-        };
+        let x = but(x, dead, neutral);
         let p = match activation {
             Activation::Probability | Activation::Identity => x.clone(),
             Activation::LogProbability => x.clone().exp(),
@@ -71,33 +67,27 @@ impl Activated {
             }
             Activation::LogProbability => expm1(self.x.clone()).neg(),
             Activation::Sigmoid => sigmoid(self.x.clone().neg()),
-            Activation::Softmax => self.ln_q().exp(),
+            Activation::Softmax => self.ln_rest_of_softmax().exp(),
         }
     }
 
-    /// ln p; of the cells that `skip` names, some number without a slope.
-    pub(super) fn ln_p_but(&self, skip: Where) -> Cells {
+    /// ln p; of the cells that `skip` names, some number without a slope where it is infinite.
+    pub(super) fn ln_p(&self, skip: Option<Where>) -> Cells {
         match self.activation {
             Activation::LogProbability => self.x.clone(),
             Activation::Sigmoid => log_sigmoid(self.x.clone()),
             Activation::Softmax => log_softmax(self.x.clone(), self.class),
-            _ => fill(self.p(), skip, 0.5).log(),
+            _ => but(self.p(), skip, 0.5).log(),
         }
     }
 
-    /// ln(1 - p); of the cells that `skip` names, some number without a slope.
-    pub(super) fn ln_q_but(&self, skip: Where) -> Cells {
+    /// ln(1 - p); of the cells that `skip` names, some number without a slope where it is infinite.
+    pub(super) fn ln_q(&self, skip: Option<Where>) -> Cells {
         match self.activation {
-            Activation::LogProbability => ln_of_rest(fill(self.x.clone(), skip, -1.0)),
-            Activation::Sigmoid | Activation::Softmax => self.ln_q(),
-            _ => fill(self.p(), skip, 0.5).neg().log1p(),
-        }
-    }
-
-    fn ln_q(&self) -> Cells {
-        match self.activation {
+            Activation::LogProbability => ln_of_rest(but(self.x.clone(), skip, -1.0)),
             Activation::Sigmoid => log_sigmoid(self.x.clone().neg()),
-            _ => self.ln_rest_of_softmax(),
+            Activation::Softmax => self.ln_rest_of_softmax(),
+            _ => but(self.p(), skip, 0.5).neg().log1p(),
         }
     }
 

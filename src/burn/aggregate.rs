@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 
 use super::field::Mass;
-use super::grid::{Cells, Grid, Where, choose, fill, root, spread, total};
+use super::grid::{Cells, Grid, Where, but, choose, fill, root, spread, total};
 use super::step::Divisor;
 use crate::axis::Axes;
 use crate::reduction::Aggregate;
@@ -51,10 +51,7 @@ impl Group<'_> {
 
     /// The cells with another number where there is no mass.
     fn but(&self, cells: Cells, number: f64) -> Cells {
-        match self.none() {
-            Some(none) => fill(cells, none, number),
-            None => cells,
-        }
+        but(cells, self.none(), number)
     }
 
     /// Σ m v.

@@ -2,7 +2,7 @@
 
 use super::activation::Activated;
 use super::focal::{Focused, focused};
-use super::grid::{Cells, Grid, Where, choose, fill, with_slope};
+use super::grid::{Cells, Grid, Where, but, choose, fill, with_slope};
 use crate::axis::Axis;
 use crate::element::{Bce, Element, Truth};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +35,7 @@ pub(super) fn evaluate(
         }
         Element::Kl(_) => {
             let none = t.clone().equal_scalar(0.0);
-            let ln_p = activated.ln_p_but(none.clone());
+            let ln_p = activated.ln_p(Some(none.clone()));
             let ln_t = fill(t.clone(), none.clone(), 1.0).log();
             fill(t.clone() * ln_t - t * ln_p, none, 0.0)
         }
@@ -123,15 +123,12 @@ const LEAST_SLOPE: f64 = 1e-12_f32 as f64;
 /// -(a ln p + b ln(1 - p)); a term whose factor is 0 is 0.
 fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<Cells>) -> Cells {
     let (p, q) = (|| cell.activated.p(), || cell.activated.q());
-    let term = |factor: Option<Cells>, logarithm: &dyn Fn(Where) -> Cells| {
+    let term = |factor: Option<Cells>, logarithm: &dyn Fn(Option<Where>) -> Cells| {
         factor.map(|factor| {
-            let none = factor.clone().equal_scalar(0.0);
-            if cell.activated.is_logit() {
-                // Finite wherever the logit is.
-                factor * logarithm(none)
-            } else {
-                factor * fill(logarithm(none.clone()), none, 0.0)
-            }
+            // The logarithms of a logit are finite wherever it is.
+            let logit = cell.activated.is_logit();
+            let none = (!logit).then(|| factor.clone().equal_scalar(0.0));
+            factor * but(logarithm(none.clone()), none, 0.0)
         })
     };
     let sum = |one: Option<Cells>, other: Option<Cells>| match (one, other) {
@@ -141,8 +138,8 @@ fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<
     if let Some(floor) = bce.log_floor {
         let floored = |ln: Cells| ln.clamp_min(floor);
         let value = sum(
-            term(a.clone(), &|none| floored(cell.activated.ln_p_but(none))),
-            term(b.clone(), &|none| floored(cell.activated.ln_q_but(none))),
+            term(a.clone(), &|none| floored(cell.activated.ln_p(none))),
+            term(b.clone(), &|none| floored(cell.activated.ln_q(none))),
         )
         .neg();
         let open = sum(b.map(|b| b * p()), a.map(|a| (a * q()).neg()));
@@ -151,8 +148,8 @@ fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<
     }
     if bce.clip.is_none() && bce.epsilon.is_none() {
         let value = sum(
-            term(a, &|none| cell.activated.ln_p_but(none)),
-            term(b, &|none| cell.activated.ln_q_but(none)),
+            term(a, &|none| cell.activated.ln_p(none)),
+            term(b, &|none| cell.activated.ln_q(none)),
         );
         return value.neg();
     }
@@ -179,8 +176,7 @@ impl Cell<'_> {
 
     /// ln p and ln(1 - p) of p between its bounds.
     pub(super) fn clipped_logarithms(&self) -> (Cells, Cells) {
-        let nowhere = || self.activated.p().equal_scalar(f64::NEG_INFINITY);
-        let plain = (self.activated.ln_p_but(nowhere()), self.activated.ln_q_but(nowhere()));
+        let plain = (self.activated.ln_p(None), self.activated.ln_q(None));
         match self.beyond() {
             None => plain,
             Some(beyond) => {

@@ -1,8 +1,8 @@
 //! Fields of value and mass on tensors.
 
-use super::grid::{Cells, Grid, Where, fill, joint};
-use crate::axis::Axes;
-use crate::loss::Rides;
+use super::grid::{Cells, Grid, Where, but, joint, spread};
+use crate::axis::{Axes, Axis};
+use crate::loss::{Rides, Tag};
 
 /// A value for every cell, and the weights that no step has consumed yet.
 #[derive(Clone, Debug)]
@@ -33,20 +33,8 @@ impl PartialEq for Carried {
 }
 
 impl Rides for Carried {
-    fn name(&self) -> &str {
-        &self.key
-    }
-
-    fn axes(&self) -> Axes {
-        self.axes
-    }
-
-    fn depends(&self) -> bool {
-        self.depends
-    }
-
-    fn skips(&self) -> bool {
-        self.skips
+    fn tag(&self) -> Tag<'_> {
+        Tag { name: &self.key, axes: self.axes, depends: self.depends, skips: self.skips }
     }
 }
 
@@ -75,11 +63,7 @@ impl Mass {
 
     /// m v, 0 where m is, whatever v.
     pub(super) fn times(&self, cells: Cells) -> Cells {
-        let cells = match self.none() {
-            Some(none) => fill(cells, none, 0.0),
-            None => cells,
-        };
-        cells * self.value.clone()
+        but(cells, self.none(), 0.0) * self.value.clone()
     }
 }
 
@@ -93,7 +77,7 @@ impl Field {
     /// The field of some of its classes.
     pub(super) fn selected(self, grid: &Grid, kept: Vec<usize>, places: &[usize]) -> Self {
         let weights = self.weights.into_iter().map(|weight| {
-            let has_classes = weight.axes.contains(crate::axis::Axis::Class);
+            let has_classes = weight.axes.contains(Axis::Class);
             let key = if has_classes { format!("{} of {kept:?}", weight.key) } else { weight.key };
             Carried { key, value: grid.classes(weight.value, places), ..weight }
         });
@@ -106,12 +90,17 @@ impl Field {
     }
 }
 
+/// The weights that a step over some axes consumes, and those that wait.
+pub(super) fn split(weights: Vec<Carried>, over: Axes) -> (Vec<Carried>, Vec<Carried>) {
+    weights.into_iter().partition(|weight| weight.axes.meets(over))
+}
+
 /// The cells that are meant by one or the other.
 pub(super) fn either(one: Option<Where>, other: Option<Where>) -> Option<Where> {
     match (one, other) {
         (Some(one), Some(other)) => {
             let shape = joint(one.dims(), other.dims());
-            Some(super::grid::spread(one, shape).bool_or(super::grid::spread(other, shape)))
+            Some(spread(one, shape).bool_or(spread(other, shape)))
         }
         (one, other) => one.or(other),
     }

@@ -127,6 +127,14 @@ pub(super) fn fill(cells: Cells, place: Where, number: f64) -> Cells {
     spread(cells, shape).mask_fill(spread(place, shape), number)
 }
 
+/// The cells with the number in those that are named, if any.
+pub(super) fn but(cells: Cells, place: Option<Where>, number: f64) -> Cells {
+    match place {
+        Some(place) => fill(cells, place, number),
+        None => cells,
+    }
+}
+
 /// `there` where it is meant and `cells` elsewhere.
 pub(super) fn choose(place: Where, there: Cells, cells: Cells) -> Cells {
     let shape = joint(joint(cells.dims(), place.dims()), there.dims());
@@ -139,8 +147,8 @@ pub(super) fn total(cells: Cells, dims: &[usize]) -> Cells {
     if wide.is_empty() { cells } else { cells.sum_dims(&wide) }
 }
 
-/// A tensor of the value of `at`, whose slope is `slope` times that of `x`: for derivatives that are taken to
-/// be something else than what the operations of the value would give.
+/// The value, with `slope` times the slope of `x`: for derivatives that are taken to be something else than what
+/// the operations of the value would give.
 pub(super) fn with_slope(value: Cells, slope: Cells, x: &Cells) -> Cells {
     let nothing = x.clone() - x.clone().inner();
     value.inner() + slope.inner() * nothing

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::activation::Activated;
-use super::field::{Field, Mass};
+use super::field::{Field, Mass, split};
 use super::grid::{Cells, Grid, fill, spread, total};
-use super::ratio::{Terms, left, settle, split};
+use super::ratio::{Terms, left, settle};
 use super::step::skipped;
 use crate::axis::Axes;
 use crate::region::{Errors, Region};

@@ -3,7 +3,7 @@
 use super::activation::Activated;
 use super::element::{bounds, evaluate, held};
 use super::field::{Carried, Field, Mass, either};
-use super::grid::{Cells, Grid, Where, fill, joint, root, spread, total};
+use super::grid::{Cells, Grid, Where, but, fill, joint, root, spread, total};
 use super::lovasz::{errors, sort};
 use super::ratio::{Terms, divide};
 use super::step::take;
@@ -12,7 +12,7 @@ use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
-use crate::loss::{Loss, Map, Node, common_weights};
+use crate::loss::{Loss, Map, Node, common_weights, leaves, places};
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
 
@@ -55,15 +55,11 @@ impl<'t> Lowering<'t> {
         let (axes, _) = self.outline(loss)?;
         let left: Axes = axes.iter().filter(|axis| self.layout.axes().contains(axis)).collect();
         if !left.is_empty() {
-            let why = format!("value: `{loss}` leaves {left}, expected a loss that leaves no axis");
-            return Err(Error::new(ErrorKind::Order, why));
+            return Err(leaves(loss, left));
         }
         let field = self.node(loss, None)?;
         let none = Mass::of(&field.weights).and_then(|mass| mass.none());
-        Ok(match none {
-            Some(none) => fill(field.value, none, f64::NAN),
-            None => field.value,
-        })
+        Ok(but(field.value, none, f64::NAN))
     }
 
     fn outline(&self, loss: &Loss) -> Result<(Axes, Vec<usize>)> {
@@ -127,8 +123,7 @@ impl<'t> Lowering<'t> {
                 let outline = self.outline(child)?;
                 let all = &outline.1;
                 let kept = named.of(all, self.grid.extents.class)?;
-                let places: Vec<usize> =
-                    (0..all.len()).filter(|&place| kept.contains(&all[place])).collect();
+                let places = places(&kept, all);
                 let dead = self.dead_but(&places, dead, self.shape(&outline));
                 Ok(self.node(child, Some(dead))?.selected(&self.grid, kept, &places))
             }
@@ -208,9 +203,7 @@ impl<'t> Lowering<'t> {
                 }
                 Before::Select(classes) => {
                     let kept = classes.of(&like.classes, all.len())?;
-                    let places: Vec<usize> = (0..like.classes.len())
-                        .filter(|&place| kept.contains(&like.classes[place]))
-                        .collect();
+                    let places = places(&kept, &like.classes);
                     like = Field { value: self.grid.full(0.0), ..like };
                     like = like.selected(&self.grid, kept, &places);
                 }
@@ -225,19 +218,21 @@ impl<'t> Lowering<'t> {
         };
         // Groups that nobody reads leave their mass, so only what is no number is kept from them.
         let class = self.grid.dim(Axis::Class);
-        let bad = |cells: &Cells| {
-            let bad = cells.clone().is_finite().bool_not().any_dim(class);
-            unread.clone().map(|unread| spread(unread, shape).bool_and(spread(bad, shape)))
+        let bad = |cells: &dyn Fn() -> Cells| {
+            unread.clone().map(|unread| {
+                let bad = cells().is_finite().bool_not().any_dim(class);
+                spread(unread, shape).bool_and(spread(bad, shape))
+            })
         };
         let activation = overlap.activation;
-        let x = self.prediction.clone();
-        let is_number = match activation {
+        let x = || self.prediction.clone();
+        let dead = bad(&|| match activation {
             // Scores that sum to 0 have no shares.
-            Activation::Normalize => x.clone() / total(x.clone(), &[class]),
-            _ => x.clone(),
-        };
-        let activated = Activated::new(&self.grid, activation, x, bad(&is_number).as_ref());
-        let t = self.harmless(bad(&self.target));
+            Activation::Normalize => x() / total(x(), &[class]),
+            _ => x(),
+        });
+        let activated = Activated::new(&self.grid, activation, x(), dead.as_ref());
+        let t = self.harmless(bad(&|| self.target.clone()));
         let over = region.over(Axes::ALL)?;
         let of_kept = |cells| self.grid.classes(cells, &like.classes);
         let key = format!("{key} of {:?} > {region}", like.classes);
@@ -274,10 +269,7 @@ impl<'t> Lowering<'t> {
 
     /// The target, 0 where nobody reads it.
     fn harmless(&self, dead: Dead) -> Cells {
-        match dead {
-            Some(dead) => fill(self.target.clone(), dead, 0.0),
-            None => self.target.clone(),
-        }
+        but(self.target.clone(), dead, 0.0)
     }
 
     /// What is dead in a field of a shape, of whose classes only those at `places` are read above.
@@ -336,10 +328,7 @@ impl<'t> Lowering<'t> {
 }
 
 fn mapped(cells: Cells, map: Map, unread: Dead) -> Cells {
-    let cells = match unread {
-        Some(unread) => fill(cells, unread, 1.0),
-        None => cells,
-    };
+    let cells = but(cells, unread, 1.0);
     match map {
         Map::NegativeLog => cells.log().neg(),
         Map::Power(g) => root(cells, g),

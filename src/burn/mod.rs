@@ -60,7 +60,6 @@ use burn::tensor::{DType, FloatDType, Tensor};
 
 pub use target::Target;
 
-use crate::axis::{Axis, Extents};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
@@ -143,13 +142,7 @@ impl Loss {
         target: &Target,
         layout: Layout,
     ) -> Result<Tensor<1>> {
-        let shape = prediction.dims();
-        let of = |wanted: Axis| {
-            let axes = layout.axes().iter().zip(shape).filter(|(axis, _)| **axis == wanted);
-            axes.map(|(_, extent)| extent).product()
-        };
-        let extents =
-            Extents { class: of(Axis::Class), pixel: of(Axis::Pixel), image: of(Axis::Image) };
+        let extents = layout.extents(&prediction.dims());
         let grid = Grid::new(layout, extents, prediction.device(), prediction.dtype());
         let cells = grid.cells(prediction, layout);
         let value = Lowering::new(grid, layout, target, cells).value(self)?;

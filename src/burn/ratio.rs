@@ -1,6 +1,6 @@
 //! Ratios on tensors: the sums of an overlap's terms, and what the formula makes of them.
 
-use super::field::{Carried, Field, Mass, either};
+use super::field::{Carried, Field, Mass, either, split};
 use super::grid::{Cells, Grid, Where, fill, spread, total};
 use super::step::{carried, skipped, worth};
 use super::weight::raised;
@@ -121,11 +121,6 @@ pub(super) fn divide(grid: &Grid, region: &Region, over: Axes, terms: Terms) -> 
         field.weights.push(skipped(grid, terms.key, field.axes, nothing));
     }
     Ok(field)
-}
-
-/// The weights that a step over some axes consumes, and those that wait.
-pub(super) fn split(weights: Vec<Carried>, over: Axes) -> (Vec<Carried>, Vec<Carried>) {
-    weights.into_iter().partition(|weight| weight.axes.meets(over))
 }
 
 /// The field that is left of terms.

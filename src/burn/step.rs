@@ -1,9 +1,9 @@
 //! A step on a field: which weights it consumes, what it makes of each group, what it leaves.
 
 use super::aggregate::Group;
-use super::field::{Carried, Field, Mass};
+use super::field::{Carried, Field, Mass, split};
 use super::grid::{Cells, Grid, Where, fill, total};
-use crate::axis::Axes;
+use crate::axis::{Axes, Axis};
 use crate::reduction::{Aggregate, Empty, Step};
 
 /// What divides, per group.
@@ -70,8 +70,7 @@ pub(super) fn take(
     over: Axes,
     by: Option<Vec<Carried>>,
 ) -> Field {
-    let (consumed, mut waiting): (Vec<Carried>, Vec<Carried>) =
-        field.weights.into_iter().partition(|weight| weight.axes.meets(over));
+    let (consumed, mut waiting) = split(field.weights, over);
     let dims = grid.dims(over);
     let shape = grid.shape(field.axes, field.classes.len());
     let mass = Mass::of(&consumed);
@@ -107,7 +106,7 @@ pub(super) fn take(
         let touched = divided_by.iter().fold(Axes::NONE, |all, weight| all.with(weight.axes));
         waiting.push(skipped(grid, keys(divided_by), touched.without(over), nothing));
     }
-    let classes = if left.contains(crate::axis::Axis::Class) { field.classes } else { Vec::new() };
+    let classes = if left.contains(Axis::Class) { field.classes } else { Vec::new() };
     Field { axes: left, classes, value, weights: waiting }
 }
 

@@ -165,12 +165,7 @@ impl Target {
     /// Refuses tensors that do not have the shape of a prediction of `layout`.
     pub(super) fn check(&self, prediction: &[usize], layout: Layout) -> Result<()> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Shape, why));
-        if prediction.len() != layout.axes().len() {
-            let (axes, named) = (prediction.len(), layout.axes().len());
-            return refuse(format!(
-                "prediction: has {axes} axes {prediction:?}, the layout `{layout}` has {named}"
-            ));
-        }
+        layout.check_prediction(prediction)?;
         let without_class = Axes::ALL.without(Axis::Class);
         let (name, truth, axes) = match &self.truth {
             Truth::Dense(truth) => ("target", truth, Axes::ALL),
@@ -181,9 +176,7 @@ impl Target {
             aligned.as_ref().map(|Aligned { axes, values }| (name, values, *axes))
         });
         for (name, tensor, axes) in std::iter::once((name, truth, axes)).chain(weights) {
-            let kept =
-                layout.axes().iter().zip(prediction).filter(|(axis, _)| axes.contains(**axis));
-            let mut expected: Vec<usize> = kept.map(|(_, &extent)| extent).collect();
+            let mut expected = layout.extents_along(axes, prediction);
             // A tensor has at least one axis.
             if expected.is_empty() {
                 expected.push(1);

@@ -97,11 +97,6 @@ pub(super) fn selected_mass(weight: &Mass, places: &[usize]) -> Mass {
     Mass { grid, ..weight.clone() }
 }
 
-/// The places along a class axis of the classes that are kept.
-pub(super) fn places(kept: &[usize], classes: &[usize]) -> Vec<usize> {
-    (0..classes.len()).filter(|&place| kept.contains(&classes[place])).collect()
-}
-
 pub(super) fn sum<'p>(
     world: &dyn World,
     spot: &'p Spot,

@@ -6,14 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::Node;
+use crate::loss::{Node, places};
 use crate::region::{Before, Overlap, Region};
 
 use super::activation::{Activated, Slope};
 use super::aggregate::{self, Aggregated};
-use super::combine::{
-    mapped, places, quotient, scaled, selected, selected_mass, sum, weighted, widened,
-};
+use super::combine::{mapped, quotient, scaled, selected, selected_mass, sum, weighted, widened};
 use super::element;
 use super::field::{Factor, Field, Mass, Value, place, reads};
 use super::given::{classes_within, given};

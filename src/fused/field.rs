@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
-use crate::loss::Rides;
+use crate::loss::{Rides, Tag};
 
 use super::grid::{Grid, Mask, Shape, both};
 use super::plan::Named;
@@ -154,19 +154,7 @@ pub(super) fn place(
 }
 
 impl Rides for Mass {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn axes(&self) -> Axes {
-        self.axes
-    }
-
-    fn depends(&self) -> bool {
-        self.depends
-    }
-
-    fn skips(&self) -> bool {
-        self.skips
+    fn tag(&self) -> Tag<'_> {
+        Tag { name: &self.name, axes: self.axes, depends: self.depends, skips: self.skips }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::axis::{Axis, Extents};
 use crate::error::{Error, ErrorKind, Result};
+use crate::loss::places;
 use crate::weight::Weight;
 
 use super::account::Notes;
-use super::combine::places;
 use super::evaluate::{Given, World};
 use super::exact::Exact;
 use super::field::{Field, Mass};

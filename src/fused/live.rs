@@ -1,9 +1,8 @@
 //! Which cells somebody reads, found from the top of a loss down before any of them is.
 
 use crate::error::Result;
-use crate::loss::Node;
+use crate::loss::{Node, places};
 
-use super::combine::places;
 use super::data::Data;
 use super::evaluate::World;
 use super::field::Mass;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::{Loss, Node};
+use crate::loss::{Loss, Node, leaves};
 use crate::reduction::{Aggregate, Step};
 use crate::region::Before;
 use crate::weight::Weight;
@@ -231,14 +231,6 @@ impl Plan {
         found.sort_by_key(|(number, _)| *number);
         found.into_iter().map(|(_, spot)| spot).collect()
     }
-}
-
-/// The error of a loss that is no single number.
-pub(super) fn leaves(loss: &Loss, left: Axes) -> Error {
-    Error::new(
-        ErrorKind::Order,
-        format!("value: `{loss}` leaves {left}, expected a loss that leaves no axis"),
-    )
 }
 
 impl Spot {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::loss::Loss;
+use crate::loss::{Loss, leaves};
 
 use super::account::Notes;
 use super::data::Data;
@@ -13,7 +13,7 @@ use super::fold::{Fold, bits};
 use super::grid::{Grid, Shape};
 use super::live::Terms;
 use super::observe::{Kept, Mode, Pass, first_offence};
-use super::plan::{Named, Plan, leaves};
+use super::plan::{Named, Plan};
 use super::pool::{Pool, merged_waiting};
 use super::pull::{Adjoint, Back, Sink};
 use super::threads;

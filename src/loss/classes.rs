@@ -59,6 +59,11 @@ impl Classes {
     }
 }
 
+/// The places along an axis of `classes` of those that are kept.
+pub(crate) fn places(kept: &[usize], classes: &[usize]) -> Vec<usize> {
+    (0..classes.len()).filter(|&place| kept.contains(&classes[place])).collect()
+}
+
 impl fmt::Display for Classes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({:?})", self.word(), self.named())

@@ -5,8 +5,8 @@ mod classes;
 mod display;
 mod outline;
 
-pub(crate) use classes::Classes;
-pub(crate) use outline::{Rides, common_weights};
+pub(crate) use classes::{Classes, places};
+pub(crate) use outline::{Rides, Tag, common_weights, leaves};
 
 use std::sync::Arc;
 

@@ -59,14 +59,27 @@ impl Overlap {
     }
 }
 
+/// The error of a loss that is no single number.
+pub(crate) fn leaves(loss: &Loss, left: Axes) -> Error {
+    Error::new(
+        ErrorKind::Order,
+        format!("value: `{loss}` leaves {left}, expected a loss that leaves no axis"),
+    )
+}
+
 /// A weight on its way to the step that consumes it.
 pub(crate) trait Rides: Clone + PartialEq {
-    fn name(&self) -> &str;
-    fn axes(&self) -> Axes;
+    fn tag(&self) -> Tag<'_>;
+}
+
+/// What is known of a weight beside its numbers.
+pub(crate) struct Tag<'w> {
+    pub(crate) name: &'w str,
+    pub(crate) axes: Axes,
     /// Whether it is made from the prediction.
-    fn depends(&self) -> bool;
+    pub(crate) depends: bool,
     /// Whether it is what skipped groups leave.
-    fn skips(&self) -> bool;
+    pub(crate) skips: bool,
 }
 
 /// The weights of a sum. Every term carries them, unless it lacks one of their axes: what is
@@ -91,19 +104,21 @@ pub(crate) fn common_weights<'w, W: Rides + 'w>(
         for weight in &common {
             if let Some(place) = own.iter().position(|known| known == weight) {
                 own.remove(place);
-            } else if !weight.skips() && axes.contains_all(weight.axes()) {
+                continue;
+            }
+            let Tag { name, axes: own_axes, skips, .. } = weight.tag();
+            if !skips && axes.contains_all(own_axes) {
                 return Err(Error::new(
                     ErrorKind::Weight,
                     format!(
-                        "{what}: the terms of `{loss}` carry different weights (`{}` is not on all of \
-                         them); weigh the {what} instead",
-                        weight.name()
+                        "{what}: the terms of `{loss}` carry different weights (`{name}` is not on all of \
+                         them); weigh the {what} instead"
                     ),
                 ));
             }
         }
     }
-    if common.iter().filter(|weight| weight.depends()).count() > 1 {
+    if common.iter().filter(|weight| weight.tag().depends).count() > 1 {
         return Err(Error::new(
             ErrorKind::Weight,
             format!(

@@ -4,10 +4,9 @@ use ndarray::Array3;
 
 use super::evaluate::{Evaluated, How};
 use super::outline::{Evaluation, gather_live};
-use crate::axis::Axes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Carried, Field, spread, weighted};
-use crate::loss::{Loss, Rides, common_weights};
+use crate::loss::{Loss, Rides, Tag, common_weights};
 
 impl Evaluation<'_, '_> {
     pub(super) fn sum<'l>(
@@ -85,19 +84,7 @@ impl Evaluation<'_, '_> {
 }
 
 impl Rides for Carried {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn axes(&self) -> Axes {
-        self.axes
-    }
-
-    fn depends(&self) -> bool {
-        self.depends
-    }
-
-    fn skips(&self) -> bool {
-        self.skips
+    fn tag(&self) -> Tag<'_> {
+        Tag { name: &self.name, axes: self.axes, depends: self.depends, skips: self.skips }
     }
 }

@@ -13,7 +13,7 @@ use crate::axis::{Axes, Axis};
 use crate::element::{Activation, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::{Carried, Field, spread, weighted};
-use crate::loss::{Loss, Map, Node};
+use crate::loss::{Loss, Map, Node, places};
 use crate::region::{Before, Overlap, Region};
 use crate::weight::Weight;
 
@@ -266,11 +266,6 @@ fn widened(
 ) -> Field {
     let shape = evaluation.shape(axes, &classes);
     Field { axes, classes, value: spread(&field.value, shape).to_owned(), ..field.clone() }
-}
-
-/// The places along a class axis of the classes that are kept.
-fn places(kept: &[usize], classes: &[usize]) -> Vec<usize> {
-    (0..classes.len()).filter(|&place| kept.contains(&classes[place])).collect()
 }
 
 /// The field of some of its classes.

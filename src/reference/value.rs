@@ -9,7 +9,7 @@ use crate::batch::{Batch, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::field::Field;
 use crate::layout::Layout;
-use crate::loss::Loss;
+use crate::loss::{Loss, leaves};
 
 /// The values of a loss per the axes that remain, and their masses.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,10 +123,7 @@ fn scalar(root: &Evaluated<'_>, layout: Layout) -> Result<f64> {
     let left: Axes =
         layout.axes().iter().copied().filter(|&axis| field.axes.contains(axis)).collect();
     let Some(&value) = field.value.first().filter(|_| left.is_empty()) else {
-        return Err(Error::new(
-            ErrorKind::Order,
-            format!("value: `{}` leaves {left}, expected a loss that leaves no axis", root.loss),
-        ));
+        return Err(leaves(root.loss, left));
     };
     if field.mass().iter().any(|&mass| mass == 0.0) {
         return Err(Error::new(
