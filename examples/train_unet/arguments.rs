@@ -5,6 +5,7 @@ use std::error::Error;
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::orders::{self, Order};
+use crate::train::STEPS;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -17,7 +18,7 @@ train_unet: the same small U-Net under several orders of its loss, on a CPU
       --preset CALL    train with what this call computes, as
                        \"keras.losses.BinaryCrossentropy(from_logits=True)\"; may be repeated
       --seeds COUNT    from how many seeds (default: 3)
-      --steps COUNT    for how many steps (default: 800)
+      --steps COUNT    for how many steps (default: 300)
       --help           print this";
 
 /// What was asked for.
@@ -34,7 +35,7 @@ impl Arguments {
     /// Reads the command line; none if help was asked for.
     pub fn parse() -> Result<Option<Self>, Box<dyn Error>> {
         let mut orders = Vec::new();
-        let (mut seeds, mut steps) = (3, 800);
+        let (mut seeds, mut steps) = (3, STEPS);
         let mut parser = Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {

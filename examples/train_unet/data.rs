@@ -18,9 +18,13 @@ pub const TISSUES: [&str; CLASSES] =
     ["background", "grey matter", "white matter", "fluid", "ventricles"];
 
 /// How many slices a step sees.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
-/// The standard deviation of the noise that the held-out slices have, where white is 1.
+/// Mean and standard deviation of the training slices, where 255 is 1.
+const MEAN: f32 = 0.45;
+const DEVIATION: f32 = 0.36;
+
+/// The standard deviation of the noise that the held-out slices have and the training slices lack.
 const NOISE: f32 = 0.06;
 
 /// Slices and the class of each of their pixels, image row column.
@@ -60,7 +64,7 @@ impl Slices {
     /// Slices drawn without replacement, each with noise of its own and half of them mirrored.
     pub fn draw(&self, random: &mut Random, device: &Device) -> Tensors {
         let mut order = random.shuffled(self.image.dim().0);
-        order.truncate(std::env::var("BATCH").map_or(BATCH, |b| b.parse().unwrap()));
+        order.truncate(BATCH);
         let chosen: Vec<_> = order.into_iter().map(|image| (image, random.coin())).collect();
         // The held-out slices have no noise around the head either.
         let noisy = |value: f32| {
@@ -90,7 +94,8 @@ impl Slices {
                 let (row, column) = (pixel / columns, pixel % columns);
                 let from = if mirrored { columns - 1 - column } else { column };
                 let class = usize::from(self.label[[slice, row, from]]);
-                let v = seen(f32::from(self.image[[slice, row, from]]) / 255.0); image.push(if std::env::var("NORM").is_ok() { (v - 0.45) / 0.36 } else { v });
+                let value = seen(f32::from(self.image[[slice, row, from]]) / 255.0);
+                image.push((value - MEAN) / DEVIATION);
                 target[(place * CLASSES + class) * pixels + pixel] = 1.0;
             }
         }

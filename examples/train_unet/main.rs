@@ -3,11 +3,14 @@
 //!
 //! ```text
 //! cargo run --release --features burn --example train_unet
-//! cargo run --release --features burn --example train_unet -- --loss "bce(sigmoid) > max(class) > mean(pixel, image)"
+//! cargo run --release --features burn --example train_unet -- --seeds 1 \
+//!     --loss "bce(sigmoid) > max(class) > mean(pixel, image)" \
+//!     --preset "keras.losses.BinaryCrossentropy(from_logits=True)"
 //! ```
 
 mod arguments;
 mod data;
+mod live;
 mod net;
 mod orders;
 mod random;
@@ -17,10 +20,10 @@ mod train;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use arguments::Arguments;
-use data::{CLASSES, TISSUES};
-use indicatif::{ProgressBar, ProgressStyle};
+use live::Live;
 use orders::Order;
 use train::{Outcome, Setting};
 
@@ -40,42 +43,36 @@ fn compare() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let setting = Setting::new(steps)?;
-    let mut outcomes = vec![Vec::new(); orders.len()];
-    // Seed by seed, so that whoever stops early has all orders of the seeds that are done.
+    let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); orders.len()];
+    // Seed by seed, so that whoever stops early has seen all orders from the seeds that are done.
     for seed in 0..seeds {
-        for (order, outcomes) in orders.iter().zip(&mut outcomes) {
-            let started = std::time::Instant::now();
-            let outcome = watched(&setting, order, seed)?;
-            let seconds = started.elapsed().as_secs_f64();
-            println!("{}, seed {seed}: {} in {seconds:.0} s", order.name, line(&outcome));
-            outcomes.push(outcome);
+        for place in 0..orders.len() {
+            let first = if place > 0 { outcomes[0].last() } else { None };
+            let outcome = run(&setting, &orders[place], seed, first)?;
+            outcomes[place].push(outcome);
         }
     }
     println!("\n{}", table::table(&orders, &outcomes));
     Ok(())
 }
 
-fn watched(setting: &Setting, order: &Order, seed: u64) -> Result<Outcome, Box<dyn Error>> {
-    let bar = ProgressBar::new(setting.steps() as u64);
-    bar.set_style(ProgressStyle::with_template(
-        "{prefix}\n{wide_bar} {pos}/{len} steps, {eta} left\n{msg}",
-    )?);
-    bar.set_prefix(format!("{}, seed {seed}\n  {}", order.name, order.loss));
-    let mut scores = String::new();
-    let outcome = setting.train(&order.loss, seed, |step, loss, outcome| {
-        if let Some(outcome) = outcome {
-            scores = line(outcome);
-            if std::env::var("TRACE").is_ok() { println!("  {step}: {loss:.4} {scores}"); }
-        }
-        bar.set_message(format!("loss {loss:.4}; held out: {scores}"));
-        bar.set_position(step as u64);
-    });
-    bar.finish_and_clear();
-    outcome.map_err(|error| format!("{}, seed {seed}: {error}", order.name).into())
-}
-
-fn line(outcome: &Outcome) -> String {
-    let scores: [String; CLASSES] =
-        std::array::from_fn(|class| format!("{} {:.3}", TISSUES[class], outcome.iou[class]));
-    format!("loss {:.4}, IoU {}", outcome.loss, scores.join(", "))
+fn run(
+    setting: &Setting,
+    order: &Order,
+    seed: u64,
+    first: Option<&Outcome>,
+) -> Result<Outcome, Box<dyn Error>> {
+    let started = Instant::now();
+    let mut live = Live::new(setting.steps(), order, seed, first);
+    let outcome =
+        setting.train(&order.loss, seed, |step, loss, outcome| live.show(step, loss, outcome));
+    live.clear();
+    let outcome = outcome.map_err(|error| format!("{}, seed {seed}: {error}", order.name))?;
+    println!(
+        "{}, seed {seed}: {}, {:.0} s",
+        order.name,
+        table::line(&outcome),
+        started.elapsed().as_secs_f64()
+    );
+    Ok(outcome)
 }

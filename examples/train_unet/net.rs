@@ -1,4 +1,5 @@
-//! A small U-Net: three levels, two convolutions of 3 x 3 each, skips that are put beside what comes up.
+//! A small U-Net (Ronneberger et al. 2015): three levels of two convolutions each; what comes up is put beside
+//! what went down.
 
 use burn::module::{Module, Param};
 use burn::nn::PaddingConfig2d;
@@ -34,7 +35,8 @@ impl Net {
     pub fn new(seed: u64, device: &Device) -> Self {
         let random = &mut Random::new(seed, 0);
         let mut layer = |channels, size| convolution(channels, size, random, device);
-        let mut block = |from, to| Block { first: layer([from, to], 3), second: layer([to, to], 3) };
+        let mut block =
+            |from, to| Block { first: layer([from, to], 3), second: layer([to, to], 3) };
         let [fine, middle, coarse] = [WIDTH, 2 * WIDTH, 4 * WIDTH];
         let down = vec![block(1, fine), block(fine, middle), block(middle, coarse)];
         let up = vec![block(2 * middle, middle), block(2 * fine, fine)];
@@ -53,7 +55,8 @@ impl Net {
             }
             x = block.forward(x);
         }
-        for ((narrow, block), skip) in self.narrow.iter().zip(&self.up).zip(skips.into_iter().rev()) {
+        for ((narrow, block), skip) in self.narrow.iter().zip(&self.up).zip(skips.into_iter().rev())
+        {
             x = block.forward(Tensor::cat(vec![skip, twice(narrow.forward(x))], 1));
         }
         self.head.forward(x)
@@ -74,27 +77,18 @@ fn twice(x: Tensor<4>) -> Tensor<4> {
         .reshape([images, channels, 2 * rows, 2 * columns])
 }
 
-/// A convolution that keeps the size, with parameters within 1 / √(numbers that enter), as torch begins.
-fn convolution(
-    channels: [usize; 2],
-    size: usize,
-    random: &mut Random,
-    device: &Device,
-) -> Conv2d {
+/// A convolution that keeps the size. It begins with weights of mean 0 and variance 2 / (numbers that enter),
+/// as He et al. (2015) have it for what a `relu` follows, and without bias.
+fn convolution(channels: [usize; 2], size: usize, random: &mut Random, device: &Device) -> Conv2d {
     let [from, to] = channels;
     let around = size / 2;
     let mut layer = Conv2dConfig::new(channels, [size, size])
         .with_padding(PaddingConfig2d::Explicit(around, around, around, around))
         .init(device);
-    let he = std::env::var("INIT").is_ok();
-    let bound = if he { (6.0 / (from * size * size) as f32).sqrt() } else { 1.0 / ((from * size * size) as f32).sqrt() };
-    let mut numbers = |count| -> Vec<f32> {
-        (0..count).map(|_| bound * (2.0 * random.uniform() - 1.0)).collect()
-    };
-    let shape = [to, from, size, size];
-    let weight = TensorData::new(numbers(shape.iter().product()), shape);
-    let bias = TensorData::new(if he { vec![0.0; to] } else { numbers(to) }, [to]);
+    let deviation = (2.0 / (from * size * size) as f32).sqrt();
+    let weight = (0..to * from * size * size).map(|_| deviation * random.normal()).collect();
+    let weight = TensorData::new(weight, [to, from, size, size]);
     layer.weight = Param::from_tensor(Tensor::from_data(weight, device));
-    layer.bias = Some(Param::from_tensor(Tensor::from_data(bias, device)));
+    layer.bias = Some(Param::from_tensor(Tensor::zeros([to], device)));
     layer
 }

@@ -28,7 +28,11 @@ const ORDERS: &[(&str, &str)] = &[
         "hardest tenth of the pixels",
         "bce(sigmoid) > mean(class) > top(pixel; fraction=0.1) > mean(image)",
     ),
-    ("inverse-volume weights", "bce(sigmoid) > weigh(volume(pixel, image)=-1) > mean(all)"),
+    // Some batches have no ventricles.
+    (
+        "inverse-volume weights",
+        "bce(sigmoid) > weigh(volume(pixel, image; absent=zero)=-1) > mean(all)",
+    ),
     (
         "BCE + Dice per class over the batch",
         "(bce(sigmoid) > mean(all)) + (overlap(sigmoid) > dice(pixel, image; smooth=1) > mean(class))",
@@ -49,17 +53,31 @@ const ORDERS: &[(&str, &str)] = &[
 
 /// All of them.
 pub fn named() -> Result<Vec<Order>, Box<dyn Error>> {
-    ORDERS.iter().map(|(name, text)| Ok(Order { name: (*name).into(), loss: text.parse()? })).collect()
+    ORDERS
+        .iter()
+        .map(|(name, text)| Ok(Order { name: (*name).into(), loss: text.parse()? }))
+        .collect()
 }
 
 /// What somebody wrote in the language of losses.
 pub fn written(text: &str) -> Result<Order, Box<dyn Error>> {
     let loss: Loss = text.parse().map_err(|error| format!("--loss: {error}"))?;
-    Ok(Order { name: loss.to_string(), loss })
+    Ok(Order { name: loss.to_string(), loss: of_logits(loss)? })
 }
 
 /// What a framework's call computes.
 pub fn called(call: &str) -> Result<Order, Box<dyn Error>> {
     let loss = preset::parse(call).map_err(|error| format!("--preset: {error}"))?;
-    Ok(Order { name: call.into(), loss })
+    Ok(Order { name: call.into(), loss: of_logits(loss)? })
+}
+
+/// Refuses before the training what the first step would refuse.
+fn of_logits(loss: Loss) -> Result<Loss, String> {
+    if loss.to_string().contains("probability") {
+        return Err(format!(
+            "expected a loss of logits, which is what the network puts out (`sigmoid`, `softmax`, \
+             `from_logits=True`), found one of probabilities: {loss}"
+        ));
+    }
+    Ok(loss)
 }

@@ -12,7 +12,9 @@ pub fn table(orders: &[Order], outcomes: &[Vec<Outcome>]) -> String {
     let rare = CLASSES - 1;
     let mut head = vec!["order".to_owned(), "held-out loss".to_owned()];
     head.extend(TISSUES.map(|tissue| format!("IoU {tissue}")));
-    head.push(format!("{}, paired by seed", TISSUES[rare]));
+    if orders.len() > 1 {
+        head.push(format!("{} against the first row, by seed", TISSUES[rare]));
+    }
     let rows = orders.iter().zip(outcomes).map(|(order, of_seeds)| {
         let mut row = vec![order.name.clone()];
         row.push(spread(of_seeds.iter().map(|outcome| outcome.loss.into()), 3));
@@ -22,11 +24,20 @@ pub fn table(orders: &[Order], outcomes: &[Vec<Outcome>]) -> String {
         let against = of_seeds.iter().zip(&outcomes[0]);
         let differences =
             against.map(|(this, first)| format!("{:+.2}", this.iou[rare] - first.iou[rare]));
-        row.push(differences.collect::<Vec<_>>().join(" "));
+        if orders.len() > 1 {
+            row.push(differences.collect::<Vec<_>>().join(", "));
+        }
         row
     });
     let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
     aligned(&rows)
+}
+
+/// What one run came to.
+pub fn line(outcome: &Outcome) -> String {
+    let scores: Vec<_> =
+        TISSUES.iter().zip(outcome.iou).map(|(tissue, iou)| format!("{tissue} {iou:.3}")).collect();
+    format!("held-out loss {:.4}, IoU {}", outcome.loss, scores.join(", "))
 }
 
 /// The median, and the range where there is one.
@@ -35,8 +46,11 @@ fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
     values.sort_by(f64::total_cmp);
     let Some((least, most)) = values.first().zip(values.last()) else { return String::new() };
     let middle = values.len() / 2;
-    let median =
-        if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
+    let median = if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        (values[middle - 1] + values[middle]) / 2.0
+    };
     if values.len() == 1 {
         format!("{median:.digits$}")
     } else {
@@ -46,9 +60,8 @@ fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
 
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-    };
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for (place, row) in rows.iter().enumerate() {
