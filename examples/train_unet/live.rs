@@ -3,12 +3,12 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write;
 
-use crate::data::{CLASSES, TISSUES};
+use crate::data::TISSUES;
 use crate::orders::Order;
 use crate::train::Outcome;
 
 /// How many cells an IoU of 1 fills.
-const CELLS: f64 = 30.0;
+const CELLS: u32 = 30;
 
 /// A bar with a table below it.
 pub struct Live<'a> {
@@ -48,13 +48,13 @@ impl<'a> Live<'a> {
     fn of(&self, step: usize, outcome: &Outcome) -> String {
         let beside = if self.first.is_some() { "first order" } else { "" };
         let mut table = format!("\n\n{:<14}{:>6}  {beside}", format!("step {step}"), "IoU");
-        for class in 0..CLASSES {
-            let (tissue, iou) = (TISSUES[class], outcome.iou[class]);
+        for (class, (tissue, iou)) in TISSUES.iter().zip(outcome.iou).enumerate() {
             let _ = write!(table, "\n{tissue:<14}{iou:>6.3}  ");
             if let Some(first) = self.first {
                 let _ = write!(table, "{:>11.3}  ", first.iou[class]);
             }
-            table.push_str(&"█".repeat((CELLS * iou) as usize));
+            let cells = (1..=CELLS).filter(|&cell| f64::from(cell) <= f64::from(CELLS) * iou);
+            table.extend(cells.map(|_| '█'));
         }
         table
     }

@@ -34,13 +34,10 @@ impl Random {
         self.bits() >> 63 == 1
     }
 
-    /// An order of 0 to `count`, by Fisher and Yates.
+    /// An order of 0 to `count`.
     pub fn shuffled(&mut self, count: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..count).collect();
-        for last in (1..count).rev() {
-            let place = (self.uniform() * (last + 1) as f32) as usize;
-            order.swap(last, place.min(last));
-        }
-        order
+        let mut order: Vec<_> = (0..count).map(|place| (self.bits(), place)).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, place)| place).collect()
     }
 }

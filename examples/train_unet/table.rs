@@ -49,7 +49,7 @@ fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
     let median = if values.len() % 2 == 1 {
         values[middle]
     } else {
-        (values[middle - 1] + values[middle]) / 2.0
+        f64::midpoint(values[middle - 1], values[middle])
     };
     if values.len() == 1 {
         format!("{median:.digits$}")
