@@ -47,6 +47,9 @@ impl Arguments {
                 _ => return Err(argument.unexpected().into()),
             }
         }
+        if seeds == 0 {
+            return Err("--seeds: expected at least 1, found 0".into());
+        }
         if orders.is_empty() {
             orders = orders::named()?;
         }

@@ -7,7 +7,7 @@ use crate::data::TISSUES;
 use crate::orders::Order;
 use crate::train::Outcome;
 
-/// How many cells an IoU of 1 fills.
+/// How many cells a score of 1 fills.
 const CELLS: u32 = 30;
 
 /// A bar with a table below it.
