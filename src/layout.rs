@@ -54,7 +54,7 @@ impl Layout {
     /// One class: image, height, width.
     pub const NHW: Self = Self::constant(&[Axis::Image, Axis::Pixel, Axis::Pixel]);
 
-    const fn constant(named: &[Axis]) -> Self {
+    pub(crate) const fn constant(named: &[Axis]) -> Self {
         let mut axes = [Axis::Pixel; MOST_AXES];
         let mut position = 0;
         while position < named.len() {

@@ -104,6 +104,7 @@
 //!
 //! - `rayon` (default): the passes run on all threads of the current rayon pool.
 //! - `burn`: [`Loss::forward`](crate::Loss) on tensors of burn with its autodiff, on every backend.
+//! - `candle`: `Loss::forward_candle` on tensors of candle with its autodiff, on a CPU.
 //! - `serde`: a [`State`] is saved and read in any format of serde, every bit of it; a [`Loss`], a
 //!   [`Reduction`] and a [`Layout`] as their texts. Without it, [`State::to_flat`] travels as plain numbers.
 //! - `html`: `Report::to_html`, a report as one self-contained page, with pictures that `Explain::pictures` makes.
@@ -121,6 +122,8 @@ mod batch;
 mod between;
 #[cfg(feature = "burn")]
 pub mod burn;
+#[cfg(feature = "candle")]
+pub mod candle;
 mod element;
 mod error;
 mod explain;
@@ -140,6 +143,8 @@ mod reduction;
 mod reference;
 mod region;
 pub mod text;
+#[cfg(any(feature = "burn", feature = "candle"))]
+mod untyped;
 mod weight;
 
 pub use axis::{Axes, Axis, Extents};

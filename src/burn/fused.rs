@@ -9,14 +9,15 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::kind::Basic;
 use burn::tensor::{BackendPrimitive, DType, Shape, Tensor, TensorData};
-use ndarray::{ArrayD, ArrayViewD, Ix1, IxDyn, ShapeBuilder};
+use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::target::{Aligned, Target, Truth};
+use super::target::{self, Aligned, Target};
 use crate::axis::{Axes, Axis};
-use crate::batch::{Batch, Float, Labels};
-use crate::error::{Error, ErrorKind, Result};
+use crate::batch::Labels;
+use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
+use crate::untyped::{Beside, Given, Numbers, Truth};
 
 /// A value whose derivatives with respect to a prediction are known already.
 #[backend_extension(Flex, Autodiff)]
@@ -83,7 +84,7 @@ pub(super) fn forward<const D: usize>(
     macro_rules! with {
         ($float:ty, $dtype:expr) => {{
             let x = laid(x.storage::<$float>(), &x, layout);
-            evaluate(loss, x, &arrays, layout, tracked).map(|(value, gradient)| {
+            arrays.given(layout).evaluate(loss, x, layout, tracked).map(|(value, gradient)| {
                 let value = Tensor::<1>::from_data([value], (&device, $dtype));
                 let Some(gradient) = gradient else { return value };
                 let gradient = TensorData::new(gradient, prediction.dims());
@@ -115,94 +116,57 @@ struct Arrays {
     truth: FlexTensor,
     labels: bool,
     ignored: Option<i64>,
-    image: Option<(Axes, FlexTensor)>,
-    map: Option<(Axes, FlexTensor)>,
-    mask: Option<(Axes, FlexTensor)>,
+    weights: Vec<(Beside, Axes, FlexTensor)>,
 }
 
 impl Arrays {
     fn of(target: &Target) -> Option<Self> {
         let (truth, labels, ignored) = match &target.truth {
-            Truth::Dense(truth) => (truth, false, None),
-            Truth::Labels(labels, ignored) => (labels, true, *ignored),
+            target::Truth::Dense(truth) => (truth, false, None),
+            target::Truth::Labels(labels, ignored) => (labels, true, *ignored),
         };
-        // None of a weight that is not there, and none at all of one that lies elsewhere.
-        let given = |aligned: &Option<Aligned>| match aligned {
-            Some(Aligned { axes, values }) => values.dense().map(|array| Some((*axes, array))),
-            None => Some(None),
-        };
+        let weights = target
+            .weights()
+            .map(|(which, Aligned { axes, values })| Some((which, *axes, values.dense()?)));
         Some(Self {
             truth: truth.dense()?,
             labels,
             ignored,
-            image: given(&target.image)?,
-            map: given(&target.map)?,
-            mask: given(&target.mask)?,
+            weights: weights.collect::<Option<_>>()?,
         })
     }
-}
 
-/// Binds `$view` to the array of a tensor of floats or flags.
-macro_rules! viewed {
-    ($tensor:expr, $layout:expr, $view:ident => $body:expr) => {{
-        let (tensor, layout) = ($tensor, $layout);
-        match tensor.dtype() {
-            DType::F64 => {
-                let $view = laid(tensor.storage::<f64>(), tensor, layout);
-                $body
-            }
-            DType::F32 => {
-                let $view = laid(tensor.storage::<f32>(), tensor, layout);
-                $body
-            }
-            _ => {
-                let $view = laid(tensor.storage::<u8>(), tensor, layout);
-                $body
-            }
-        }
-    }};
-}
-
-/// The value of the loss, and its gradient where one is asked for.
-fn evaluate<F: Float>(
-    loss: &Loss,
-    x: ArrayViewD<'_, F>,
-    arrays: &Arrays,
-    layout: Layout,
-    gradient: bool,
-) -> Result<(F, Option<Vec<F>>)> {
-    let truth = &arrays.truth;
-    let mut batch = if arrays.labels {
-        let layout_of_labels = layout.only(Axes::ALL.without(Axis::Class));
-        let labels = Labels::new(laid(truth.storage::<i64>(), truth, layout_of_labels));
-        let labels = match arrays.ignored {
-            Some(label) => labels.ignore(label),
-            None => labels,
+    /// Views of them.
+    fn given(&self, layout: Layout) -> Given<'_> {
+        let truth = if self.labels {
+            let layout = layout.only(Axes::ALL.without(Axis::Class));
+            let labels = Labels::new(laid(self.truth.storage::<i64>(), &self.truth, layout));
+            Truth::Labels(match self.ignored {
+                Some(label) => labels.ignore(label),
+                None => labels,
+            })
+        } else {
+            Truth::Dense(numbers(&self.truth, layout))
         };
-        Batch::new(layout, x, labels)?
-    } else {
-        viewed!(truth, layout, view => Batch::new(layout, x, view))?
-    };
-    if let Some((_, image)) = &arrays.image {
-        let image_only = Layout::new(&[Axis::Image])?;
-        batch = viewed!(image, image_only, view => {
-            batch.with_image_weights(view.into_dimensionality::<Ix1>().map_err(|error| {
-                Error::new(ErrorKind::Shape, format!("image weights: {error}"))
-            })?)
-        })?;
+        let weights = self.weights.iter().map(|(which, axes, weight)| {
+            let layout = match which {
+                // A layout may lack the image, of which there is then one weight all the same.
+                Beside::Image => Layout::constant(&[Axis::Image]),
+                _ => layout.only(*axes),
+            };
+            (*which, *axes, numbers(weight, layout))
+        });
+        Given { truth, weights: weights.collect() }
     }
-    if let Some((axes, map)) = &arrays.map {
-        batch = viewed!(map, layout.only(*axes), view => batch.with_map(*axes, view))?;
+}
+
+/// A tensor of floats or flags as an array.
+fn numbers(tensor: &FlexTensor, layout: Layout) -> Numbers<'_> {
+    match tensor.dtype() {
+        DType::F64 => Numbers::F64(laid(tensor.storage(), tensor, layout)),
+        DType::F32 => Numbers::F32(laid(tensor.storage(), tensor, layout)),
+        _ => Numbers::U8(laid(tensor.storage(), tensor, layout)),
     }
-    if let Some((axes, mask)) = &arrays.mask {
-        batch = viewed!(mask, layout.only(*axes), view => batch.with_mask(*axes, view))?;
-    }
-    if !gradient {
-        return Ok((loss.value(&batch)?, None));
-    }
-    let mut gradient = ArrayD::from_elem(batch.prediction().raw_dim(), F::zero());
-    let value = loss.value_and_gradient_into(&batch, &mut gradient)?;
-    Ok((value, Some(gradient.into_raw_vec_and_offset().0)))
 }
 
 /// The memory of a tensor on burn's CPU backend, in which every element has one place.

@@ -10,6 +10,7 @@ use super::grid::{Cells, Grid};
 use crate::axis::{Axes, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
+use crate::untyped::Beside;
 use crate::weight::Weight;
 
 /// The target of a prediction, and the image weights, map and mask that come with it.
@@ -157,6 +158,13 @@ impl Target {
         }
     }
 
+    /// The weights that come with the target.
+    pub(super) fn weights(&self) -> impl Iterator<Item = (Beside, &Aligned)> {
+        let all =
+            [(Beside::Image, &self.image), (Beside::Map, &self.map), (Beside::Mask, &self.mask)];
+        all.into_iter().filter_map(|(which, aligned)| Some((which, aligned.as_ref()?)))
+    }
+
     /// The axes of a weight that comes with the target.
     pub(super) fn axes(&self, weight: &Weight) -> Axes {
         self.carried(weight).map_or(Axes::NONE, |aligned| aligned.axes)
@@ -171,10 +179,9 @@ impl Target {
             Truth::Dense(truth) => ("target", truth, Axes::ALL),
             Truth::Labels(labels, _) => ("labels", labels, without_class),
         };
-        let weights = [("image weights", &self.image), ("map", &self.map), ("mask", &self.mask)];
-        let weights = weights.into_iter().filter_map(|(name, aligned)| {
-            aligned.as_ref().map(|Aligned { axes, values }| (name, values, *axes))
-        });
+        let weights = self.weights();
+        let weights =
+            weights.map(|(which, Aligned { axes, values })| (which.name(), values, *axes));
         for (name, tensor, axes) in std::iter::once((name, truth, axes)).chain(weights) {
             let mut expected = layout.extents_along(axes, prediction);
             // A tensor has at least one axis.
