@@ -27,6 +27,7 @@ rect { fill: #0072b2 }
 .drowned rect { fill: #d55e00 }
 rect.second, .drowned rect.second { fill: #9aa1a9 }
 .paper { fill: #ffffff }
+.zero { stroke: #1a1c1f; stroke-width: 1 }
 .even { stroke: #1a1c1f; stroke-width: 1; stroke-dasharray: 4 3 }
 ";
 
