@@ -116,6 +116,16 @@ impl Report {
         axes.iter().map(axis).collect::<Vec<_>>().join(" × ")
     }
 
+    /// What is added to the contributions of the cells, beyond rounding.
+    pub(crate) fn of_no_cell(&self) -> Vec<(&'static str, f64)> {
+        let mut added = vec![
+            ("Constants of the sum", self.constant),
+            ("Smoothing, floors, policies and maps", self.remainder),
+        ];
+        added.retain(|(_, number)| number.abs() > 1e-12 * self.value.abs());
+        added
+    }
+
     fn steps_table(&self) -> Table {
         let mut table = Table::new(2, &["step", "leaves", "divides by"]);
         for step in &self.steps {
@@ -209,13 +219,8 @@ impl fmt::Display for Report {
         writeln!(f, "\nHow the number is made\n{}", self.steps_table())?;
         writeln!(f, "Which class it comes from\n{}", self.classes_table())?;
         writeln!(f, "Which image it comes from\n{}", self.images_table())?;
-        for (what, number) in [
-            ("Constants of the sum add", self.constant),
-            ("Smoothing, floors, policies and maps add", self.remainder),
-        ] {
-            if number.abs() > 1e-12 * self.value.abs() {
-                writeln!(f, "{what} {}.", short(number))?;
-            }
+        for (what, number) in self.of_no_cell() {
+            writeln!(f, "{what} add {}.", short(number))?;
         }
         self.drowned_text(f)
     }
