@@ -36,7 +36,7 @@ impl Lead {
         summary
             .extend(added.iter().map(|(what, number)| format!("{what} add {}.", short(*number))));
         if report.drowned.is_empty() {
-            summary.push(none_drowned(report));
+            summary.push(report.none_drowned());
         }
         Self { summary: kept_together(&summary.join(" ")), drowned: Drowned::new(report) }
     }
@@ -75,27 +75,6 @@ fn sources(report: &Report) -> Option<String> {
     };
     let parts: String = parts.iter().enumerate().map(part).collect();
     Some(format!("{whole}{parts}."))
-}
-
-/// Why no class is drowned.
-fn none_drowned(report: &Report) -> String {
-    match (&report.classes[..], report.where_true) {
-        ([one], _) => format!(
-            "There is one class, {}, the truth in {} of the pixels; where it is, the loss is {}.",
-            quoted(&one.name),
-            percent(one.pixels),
-            one.own_where_true.map_or_else(|| "–".into(), short)
-        ),
-        (_, Some(all)) if all > 0.0 => {
-            "No class is drowned: none has, where it is the truth, at least twice the loss of all classes and yet \
-             less than an even share of the total."
-                .into()
-        }
-        (_, all) => format!(
-            "Whether a class is drowned cannot be said, since the loss where the classes are the truth {}.",
-            if all.is_some_and(|all| all <= 0.0) { "is not above 0" } else { "has no value" }
-        ),
-    }
 }
 
 /// A number and its per cent sign on one line.
