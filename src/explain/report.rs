@@ -54,7 +54,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StepReport {
-    /// The source or step, as it prints.
+    /// The source or step, as it prints; `0.5 * … + …` for a sum of what it takes.
     pub step: String,
     /// How many sums and quotients hold it.
     pub depth: usize,
