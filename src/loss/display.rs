@@ -68,14 +68,14 @@ fn sum(terms: &[(f64, Loss)], constant: f64, operand: impl Fn(&Loss) -> String) 
         let factor = if first { *coefficient } else { coefficient.abs() };
         text += sign;
         if factor != 1.0 {
-            text += &format!("{} * ", Number(factor));
+            text.extend([Number(factor).to_string().as_str(), " * "]);
         }
         text += &operand(loss);
         first = false;
     }
     if !leads && constant != 0.0 {
-        let sign = if constant < 0.0 { '-' } else { '+' };
-        text += &format!(" {sign} {}", Number(constant.abs()));
+        let sign = if constant < 0.0 { " - " } else { " + " };
+        text.extend([sign, &Number(constant.abs()).to_string()]);
     }
     text
 }
