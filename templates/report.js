@@ -31,6 +31,7 @@ for (const line of document.querySelectorAll(".slider")) {
   const show = () => {
     sheets.forEach((sheet, place) => { sheet.hidden = place !== Number(slider.value); });
     line.querySelector("output").textContent = numbers[slider.value];
+    slider.setAttribute("aria-valuetext", "slice " + numbers[slider.value]);
   };
   slider.addEventListener("input", show);
   line.hidden = false;

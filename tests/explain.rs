@@ -122,6 +122,42 @@ fn the_loss_of_a_class_alone_is_the_order_over_that_class() {
 }
 
 #[test]
+fn where_a_class_is_the_truth_a_cross_entropy_is_divided_by_its_pixels() {
+    let prediction = array![[0.75, 0.25], [0.5, 0.5], [0.875, 0.125], [0.875, 0.125]];
+    let labels = array![0_u8, 0, 0, 1];
+    let batch = Batch::new(Layout::NC, &prediction, Labels::new(&labels)).unwrap();
+    let loss: Loss = "cross_entropy(probability) > sum(class) > mean(image)".parse().unwrap();
+    let report = loss.explain(&batch).unwrap();
+    // Only the last image is of class 1.
+    assert_relative_eq!(report.classes[1].own_where_true.unwrap(), 8_f64.ln());
+    assert_relative_eq!(report.classes[1].own.unwrap(), 8_f64.ln() / 4.0);
+    assert_relative_eq!(report.where_true.unwrap(), report.value);
+
+    // A term that has spent its pixels takes no weight of pixels: the positives alone tell.
+    let sum: Loss =
+        "((bce(probability) > mean(class)) + (overlap(probability) > dice(all))) > mean(image)"
+            .parse()
+            .unwrap();
+    assert!(sum.explain(&batch).unwrap().classes[1].own_where_true.is_some());
+}
+
+#[test]
+fn a_rare_class_drowns_in_a_cross_entropy() {
+    let (logit, label) = brain();
+    let batch = Batch::new(Layout::NHWC, &logit, Labels::new(&label)).unwrap();
+    let loss: Loss = "cross_entropy(softmax) > sum(class) > mean(pixel, image)".parse().unwrap();
+    let report = loss.explain(&batch).unwrap();
+    // The mean over the ventricles' pixels, computed elsewhere.
+    assert_relative_eq!(
+        report.classes[4].own_where_true.unwrap(),
+        1.634_570_408_7,
+        max_relative = 1e-6
+    );
+    let drowned: Vec<usize> = report.drowned.iter().map(|drowned| drowned.class).collect();
+    assert_eq!(drowned, [4, 3]);
+}
+
+#[test]
 fn a_class_without_a_value_has_none() {
     let (prediction, target) = (array![[0.8, 0.4]], array![[1_u8, 0]]);
     let batch = Batch::new(Layout::NC, &prediction, &target).unwrap();

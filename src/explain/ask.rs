@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use ndarray::Dimension;
 
-use super::hard;
+use super::hard::{self, Scores};
 use super::report::{ClassReport, Drowned, ImageReport, Report};
 use super::{Parts, alone, drowned};
 use crate::axis::Axis;
@@ -85,23 +85,21 @@ impl<'a> Explain<'a> {
         let passes = Passes::new(self, extents.class);
         let parts = Parts::of(Account::of(loss, batch, false)?);
         passes.done(2.0);
-        let own = |weights: &[Weight]| {
-            let own = loss.own(batch, weights);
-            passes.done(1.0);
-            own
-        };
-        let where_true = own(&[Weight::Positives]);
-        let scores = hard::scores(batch, loss.decides_at());
+        let where_true = loss.own(batch, &[Weight::Positives]);
+        passes.done(1.0);
+        let Scores { exclusive, classes: scores } = hard::scores(batch, loss.decides_at());
         passes.done(1.0);
         let classes: Vec<ClassReport> = (0..extents.class)
             .map(|class| {
-                let alone = alone(class, extents.class);
+                let own = loss.own(batch, &[alone(class, extents.class)]);
+                let own_where_true = loss.own_where_true(batch, class, exclusive);
+                passes.done(2.0);
                 ClassReport {
                     class,
                     name: class.to_string(),
                     pixels: scores[class].pixels,
-                    own: own(std::slice::from_ref(&alone)),
-                    own_where_true: own(&[alone, Weight::Positives]),
+                    own,
+                    own_where_true,
                     dice: scores[class].dice,
                     iou: scores[class].iou,
                     contribution: parts.contribution(Axis::Class, class),

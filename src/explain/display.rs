@@ -116,6 +116,16 @@ impl Report {
         axes.iter().map(axis).collect::<Vec<_>>().join(" × ")
     }
 
+    /// What is added to the contributions of the cells, beyond rounding.
+    pub(crate) fn of_no_cell(&self) -> Vec<(&'static str, f64)> {
+        let mut added = vec![
+            ("Constants of the sum", self.constant),
+            ("Smoothing, floors, policies and maps", self.remainder),
+        ];
+        added.retain(|(_, number)| number.abs() > 1e-12 * self.value.abs());
+        added
+    }
+
     fn steps_table(&self) -> Table {
         let mut table = Table::new(2, &["step", "leaves", "divides by"]);
         for step in &self.steps {
@@ -175,9 +185,45 @@ impl Report {
         table
     }
 
+    /// Why no class is drowned, or why that cannot be said.
+    pub(crate) fn none_drowned(&self) -> String {
+        if let [one] = &self.classes[..] {
+            return format!(
+                "There is one class, “{}”, the truth in {} of the pixels; where it is, the loss is {}.",
+                one.name,
+                percent(one.pixels),
+                optional(one.own_where_true)
+            );
+        }
+        let since = match self.where_true {
+            _ if self.adds_pixels_up() => {
+                "pixels are added up, so that a class has more loss the more pixels it has; a mean would tell"
+            }
+            Some(all) if all > 0.0 => {
+                return "No class is drowned: none has, where it is the truth, at least twice the loss of all \
+                        classes and yet less than an even share of the total."
+                    .into();
+            }
+            Some(all) if all <= 0.0 => "the loss where the classes are the truth is not above 0",
+            _ => "the loss where the classes are the truth has no value",
+        };
+        format!("Whether a class is drowned cannot be said, since {since}.")
+    }
+
+    /// Whether pixels are added up and nothing divides by them.
+    fn adds_pixels_up(&self) -> bool {
+        let of_pixels =
+            |step: &StepReport| step.leaves.iter().any(|(axis, _)| *axis == Axis::Pixel);
+        let adds_up = |step: &StepReport| {
+            let mut before = step.takes.iter().map(|&place| &self.steps[place]);
+            step.step.starts_with("sum(") && !of_pixels(step) && before.any(of_pixels)
+        };
+        self.steps.iter().any(adds_up) && self.steps.iter().all(|step| step.step != "… / …")
+    }
+
     fn drowned_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(worst) = self.drowned.first() else {
-            return writeln!(f, "No class is drowned.");
+            return writeln!(f, "{}", self.none_drowned());
         };
         for drowned in &self.drowned {
             let class = &self.classes[drowned.class];
@@ -209,13 +255,8 @@ impl fmt::Display for Report {
         writeln!(f, "\nHow the number is made\n{}", self.steps_table())?;
         writeln!(f, "Which class it comes from\n{}", self.classes_table())?;
         writeln!(f, "Which image it comes from\n{}", self.images_table())?;
-        for (what, number) in [
-            ("Constants of the sum add", self.constant),
-            ("Smoothing, floors, policies and maps add", self.remainder),
-        ] {
-            if number.abs() > 1e-12 * self.value.abs() {
-                writeln!(f, "{what} {}.", short(number))?;
-            }
+        for (what, number) in self.of_no_cell() {
+            writeln!(f, "{what} add {}.", short(number))?;
         }
         self.drowned_text(f)
     }

@@ -5,6 +5,13 @@ use ndarray::Dimension;
 use crate::batch::{Batch, Float};
 use crate::fused::{Cells, scan};
 
+/// How the classes fare over the batch.
+pub(super) struct Scores {
+    /// Whether there are several classes of which every pixel that counts truly has one.
+    pub(super) exclusive: bool,
+    pub(super) classes: Vec<Score>,
+}
+
 /// How a class fares over the batch.
 pub(super) struct Score {
     pub(super) pixels: f64,
@@ -33,10 +40,7 @@ struct Tally {
 /// prediction, and the truth is the class with the largest target. Otherwise (one class, or several
 /// true at once) each class decides for itself, where its prediction is above `threshold`, and is the
 /// truth where its target is above 1/2. Ignored and masked cells do not count.
-pub(super) fn scores<F: Float, D: Dimension>(
-    batch: &Batch<'_, F, D>,
-    threshold: f64,
-) -> Vec<Score> {
+pub(super) fn scores<F: Float, D: Dimension>(batch: &Batch<'_, F, D>, threshold: f64) -> Scores {
     let classes = batch.extents().class;
     let tallies = scan(batch, |cells| Tally::of(cells, classes, threshold));
     let exclusive = classes > 1 && tallies.iter().all(|tally| tally.exclusive);
@@ -51,7 +55,7 @@ pub(super) fn scores<F: Float, D: Dimension>(
         dice: ratio(2.0 * counts.both, counts.both + counts.either),
         iou: ratio(counts.both, counts.either),
     };
-    totals.into_iter().map(score).collect()
+    Scores { exclusive, classes: totals.into_iter().map(score).collect() }
 }
 
 impl Counts {

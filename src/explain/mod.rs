@@ -65,6 +65,23 @@ impl Loss {
         }
     }
 
+    /// The loss of a class over the cells where it is the truth. A sum over the classes spends the positives and
+    /// leaves every pixel, so where pixels have one class each the pixels are weighed, too; unless that cannot be
+    /// said, since a term of a sum has spent its pixels already.
+    fn own_where_true<F: Float, D: Dimension>(
+        &self,
+        batch: &Batch<'_, F, D>,
+        class: usize,
+        exclusive: bool,
+    ) -> Option<f64> {
+        let classes = batch.extents().class;
+        let cells = [alone(class, classes), Weight::Positives];
+        let pixels = exclusive.then(|| Weight::target(one(class, classes)));
+        pixels
+            .and_then(|pixels| self.own(batch, &[cells.as_slice(), &[pixels]].concat()))
+            .or_else(|| self.own(batch, &cells))
+    }
+
     /// The prediction above which a cell of a loss with one class decides for it.
     fn decides_at(&self) -> f64 {
         match self.sources().first().map(|source| activation(source)) {
@@ -132,7 +149,11 @@ impl Loss {
 
 /// The weight that is 1 for a class and 0 for the others.
 fn alone(class: usize, classes: usize) -> Weight {
-    Weight::class((0..classes).map(|c| f64::from(u8::from(c == class))))
+    Weight::class(one(class, classes))
+}
+
+fn one(class: usize, classes: usize) -> impl Iterator<Item = f64> {
+    (0..classes).map(move |c| f64::from(u8::from(c == class)))
 }
 
 fn activation(source: &Loss) -> Activation {

@@ -54,7 +54,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StepReport {
-    /// The source or step, as it prints.
+    /// The source or step, as it prints; `0.5 * … + …` for a sum of what it takes.
     pub step: String,
     /// How many sums and quotients hold it.
     pub depth: usize,
@@ -79,7 +79,9 @@ pub struct ClassReport {
     /// The loss of this class alone: the same order, `weigh(class=[..])` after every source with 1
     /// for this class and 0 for the others. None if it has no value.
     pub own: Option<f64>,
-    /// The same, over the cells where the class is the truth: `weigh(positives)` too.
+    /// The same, over the cells where the class is the truth: `weigh(positives)` too and, where every pixel
+    /// has one class, `weigh(target=[..])`, so that a mean after a sum over the classes divides by the pixels
+    /// of this class.
     pub own_where_true: Option<f64>,
     /// 2 TP / (2 TP + FP + FN) of hard decisions over the batch; none if nothing is to be counted.
     pub dice: Option<f64>,

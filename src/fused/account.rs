@@ -212,11 +212,7 @@ fn list(
         axis => extents.of(axis),
     };
     nodes.push(Noted {
-        step: match node {
-            Node::Sum { terms, .. } => format!("sum of {} terms", terms.len()),
-            Node::Quotient(..) => "quotient".into(),
-            _ => spot.loss.step_text(),
-        },
+        step: spot.loss.step_text(),
         depth,
         leaves: spot.axes.iter().map(|axis| (axis, extent(axis))).collect(),
         divisor: notes.get(&spot.id).copied().filter(|_| !sums),

@@ -21,7 +21,7 @@ impl fmt::Display for Loss {
                     write!(f, "{child} > {}", self.step_text())
                 }
             }
-            Node::Sum { terms, constant } => sum(f, terms, *constant),
+            Node::Sum { terms, constant } => f.write_str(&sum(terms, *constant, operand)),
             Node::Quotient(over, under) => write!(f, "{} / {}", operand(over), operand(under)),
             Node::TooLarge => f.write_str("(too large)"),
         }
@@ -29,7 +29,7 @@ impl fmt::Display for Loss {
 }
 
 impl Loss {
-    /// What the outermost step of a chain prints as; the whole text where there is no chain.
+    /// What the outermost step prints as, with `…` for each term of a sum and quotient; a source as a whole.
     pub(crate) fn step_text(&self) -> String {
         match &*self.node {
             Node::Step(_, step) => step.to_string(),
@@ -38,6 +38,8 @@ impl Loss {
             Node::Map(_, Map::NegativeLog) => "map(-ln(x))".into(),
             Node::Map(_, Map::Power(g)) => format!("map(x^{})", Number(*g)),
             Node::Select(_, classes) => classes.to_string(),
+            Node::Sum { terms, constant } => sum(terms, *constant, |_| "…".into()),
+            Node::Quotient(..) => "… / …".into(),
             _ => self.to_string(),
         }
     }
@@ -48,12 +50,13 @@ fn operand(loss: &Loss) -> String {
     if matches!(*loss.node, Node::Element(_)) { loss.to_string() } else { format!("({loss})") }
 }
 
-fn sum(f: &mut fmt::Formatter<'_>, terms: &[(f64, Loss)], constant: f64) -> fmt::Result {
+fn sum(terms: &[(f64, Loss)], constant: f64, operand: impl Fn(&Loss) -> String) -> String {
+    let mut text = String::new();
     // `1 - (..)` reads better than `-1 * (..) + 1`.
     let leads = constant != 0.0 && terms.first().is_none_or(|(first, _)| *first < 0.0);
     let mut first = true;
     if leads || terms.is_empty() {
-        write!(f, "{}", Number(constant))?;
+        text += &Number(constant).to_string();
         first = false;
     }
     for (coefficient, loss) in terms {
@@ -63,19 +66,18 @@ fn sum(f: &mut fmt::Formatter<'_>, terms: &[(f64, Loss)], constant: f64) -> fmt:
             (false, false) => " + ",
         };
         let factor = if first { *coefficient } else { coefficient.abs() };
-        f.write_str(sign)?;
-        if factor == 1.0 {
-            f.write_str(&operand(loss))?;
-        } else {
-            write!(f, "{} * {}", Number(factor), operand(loss))?;
+        text += sign;
+        if factor != 1.0 {
+            text.extend([Number(factor).to_string().as_str(), " * "]);
         }
+        text += &operand(loss);
         first = false;
     }
     if !leads && constant != 0.0 {
-        let sign = if constant < 0.0 { '-' } else { '+' };
-        write!(f, " {sign} {}", Number(constant.abs()))?;
+        let sign = if constant < 0.0 { " - " } else { " + " };
+        text.extend([sign, &Number(constant.abs()).to_string()]);
     }
-    Ok(())
+    text
 }
 
 impl fmt::Debug for Loss {

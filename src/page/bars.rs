@@ -19,8 +19,8 @@ pub(super) struct Panel {
     /// What the bars are, and the thin ones below them.
     pub(super) legend: String,
     bars: Vec<Bar>,
-    /// Where the longest bar ends.
-    end: f64,
+    /// The smallest and the largest number, or 0.
+    ends: (f64, f64),
     /// A share that is marked across all bars.
     even: Option<f64>,
 }
@@ -49,25 +49,28 @@ pub(super) fn panels(report: &Report) -> [Panel; 3] {
         };
         report.classes.iter().map(bar).collect::<Vec<_>>()
     };
-    let end = |numbers: &mut dyn Iterator<Item = f64>| {
-        numbers.filter(|n| n.is_finite()).fold(0.0, f64::max)
+    let ends = |numbers: &mut dyn Iterator<Item = f64>| {
+        let finite = numbers.filter(|number| number.is_finite());
+        finite.fold((0.0_f64, 0.0_f64), |(low, high), number| (low.min(number), high.max(number)))
     };
     let mut own = bars(&|class| class.own_where_true, &short);
     for (bar, class) in own.iter_mut().zip(&report.classes) {
         bar.second = class.own;
     }
     let numbers = report.classes.iter().flat_map(|class| [class.own_where_true, class.own]);
-    let own_end = end(&mut numbers.flatten());
+    let own_ends = ends(&mut numbers.flatten());
     let shares =
         report.classes.iter().flat_map(|class| [class.share_of_total, class.share_of_gradient]);
-    let share_end = end(&mut shares.into_iter());
     let even = (report.classes.len() > 1).then(|| 1.0 / report.classes.len() as f64);
+    let share_ends = ends(&mut shares.chain(even));
     let share = |title, bars| Panel {
         title,
-        legend: even
-            .map_or_else(String::new, |even| format!("dashed: an even share, {}", percent(even))),
+        legend: even.map_or_else(
+            || "of all".into(),
+            |even| format!("dashed: an even share, {}", percent(even)),
+        ),
         bars,
-        end: share_end.max(even.unwrap_or(0.0)),
+        ends: share_ends,
         even,
     };
     [
@@ -75,7 +78,7 @@ pub(super) fn panels(report: &Report) -> [Panel; 3] {
             title: "Own loss",
             legend: "where the class is the truth; thin: over all pixels".into(),
             bars: own,
-            end: own_end,
+            ends: own_ends,
             even: None,
         },
         share("Share of the loss", bars(&|class| Some(class.share_of_total), &percent)),
@@ -85,13 +88,16 @@ pub(super) fn panels(report: &Report) -> [Panel; 3] {
 
 /// A panel as an image of its own.
 pub(super) fn drawn(panel: &Panel) -> String {
-    let numbers: Vec<String> =
-        panel.bars.iter().map(|bar| format!("{}: {}", bar.name, bar.shown)).collect();
+    let numbers: Vec<String> = panel
+        .bars
+        .iter()
+        .map(|bar| format!("{}: {}", called(&bar.name, bar.drowned), bar.shown))
+        .collect();
     Document::new()
         .set("viewBox", (0, 0, WIDTH, panel.height()))
         .set("class", "bars")
         .set("role", "img")
-        .add(Title::new(format!("{}. {}.", panel.title, numbers.join(", "))))
+        .add(Title::new(format!("{} ({}). {}.", panel.title, panel.legend, numbers.join(", "))))
         .add(panel.group())
         .to_string()
 }
@@ -108,30 +114,40 @@ impl Panel {
             "legend",
             &self.legend,
         ));
-        let length = |number: f64| {
-            let share = if self.end > 0.0 { number / self.end } else { 0.0 };
-            if share.is_finite() { WIDTH * share.clamp(0.0, 1.0) } else { 0.0 }
+        let (low, high) = self.ends;
+        let x = |number: f64| {
+            let share = (number.clamp(low, high) - low) / (high - low);
+            if share.is_finite() { WIDTH * share } else { 0.0 }
+        };
+        let zero = x(0.0);
+        let rectangle = |number: f64, top: f64, height: f64| {
+            // What is next to nothing is still to be seen.
+            let (left, length) = (x(number).min(zero), (x(number) - zero).abs().max(1.0));
+            let bar = Rectangle::new().set("x", left.min(WIDTH - 1.0)).set("width", length);
+            bar.set("y", top).set("height", height).set("data-value", number)
+        };
+        let across = |at: f64, top: f64, class: &str| {
+            let line = Line::new().set("x1", at).set("x2", at).set("class", class);
+            line.set("y1", top + 16.0).set("y2", top + 37.0)
         };
         for (row, bar) in self.bars.iter().enumerate() {
             let top = HEAD + ROW * row as f64;
             let class = if bar.drowned { "bar drowned" } else { "bar" };
             let mut of_class = Group::new()
                 .set("class", class)
-                .add(text(0.0, top + 13.0, "name", &shortened(&bar.name, bar.drowned)))
+                .add(text(0.0, top + 13.0, "name", &called(&shortened(&bar.name), bar.drowned)))
                 .add(text(WIDTH, top + 13.0, "number", &bar.shown).set("text-anchor", "end"));
             if let Some(number) = bar.number {
-                let rectangle =
-                    rectangle(top + 18.0, length(number), 12.0).set("data-value", number);
-                of_class = of_class.add(rectangle);
+                of_class = of_class.add(rectangle(number, top + 18.0, 12.0));
             }
             if let Some(second) = bar.second {
-                let rectangle = rectangle(top + 32.0, length(second), 4.0);
-                of_class = of_class.add(rectangle.set("class", "second").set("data-value", second));
+                of_class = of_class.add(rectangle(second, top + 32.0, 4.0).set("class", "second"));
             }
             if let Some(even) = self.even {
-                let line = Line::new().set("x1", length(even)).set("x2", length(even));
-                of_class = of_class
-                    .add(line.set("y1", top + 16.0).set("y2", top + 33.0).set("class", "even"));
+                of_class = of_class.add(across(x(even), top, "even"));
+            }
+            if low < 0.0 {
+                of_class = of_class.add(across(zero, top, "zero"));
             }
             group = group.add(of_class);
         }
@@ -139,22 +155,17 @@ impl Panel {
     }
 }
 
-fn rectangle(top: f64, length: f64, height: f64) -> Rectangle {
-    // What is next to nothing is still to be seen.
-    Rectangle::new().set("x", 0).set("y", top).set("width", length.max(1.0)).set("height", height)
-}
-
 fn text(x: f64, y: f64, class: &str, content: &str) -> Text {
     Text::new(content).set("x", x).set("y", y).set("class", class)
 }
 
-fn shortened(name: &str, drowned: bool) -> String {
-    let mut name: String = match name.char_indices().nth(LETTERS) {
+fn called(name: &str, drowned: bool) -> String {
+    format!("{name}{}", if drowned { " · drowned" } else { "" })
+}
+
+fn shortened(name: &str) -> String {
+    match name.char_indices().nth(LETTERS) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.into(),
-    };
-    if drowned {
-        name.push_str(" · drowned");
     }
-    name
 }

@@ -8,8 +8,8 @@ use super::rows::hex;
 
 pub(super) struct Gallery {
     pub(super) images: Vec<Image>,
-    /// How many images the batch has.
-    pub(super) of: usize,
+    /// Which images of the batch they are.
+    pub(super) which: String,
     pub(super) loss: ScaleBar,
     /// What the greys of a prediction are.
     pub(super) prediction: ScaleBar,
@@ -56,7 +56,7 @@ pub(super) struct Sheet {
 }
 
 pub(super) struct Labelled {
-    pub(super) label: &'static str,
+    pub(super) label: String,
     /// What the picture shows, for who cannot see it.
     pub(super) alt: String,
     pub(super) source: String,
@@ -69,7 +69,14 @@ impl Gallery {
         let Shape { shrink, shrink_classes, slices, .. } = album.shape;
         Self {
             images: album.images.iter().map(|picture| Image::new(report, album, picture)).collect(),
-            of: report.extents.image,
+            which: match (album.images.len(), report.extents.image) {
+                (1, 1) => String::new(),
+                (1, of) => format!("Of {of} images the one that contributes most."),
+                (shown, of) if shown < of => {
+                    format!("The {shown} of {of} images that contribute most, the worst first.")
+                }
+                _ => "All images, the worst first.".into(),
+            },
             loss: ScaleBar::of_losses(album.loss),
             prediction: ScaleBar::of_numbers(album.prediction),
             classes: if album.exclusive {
@@ -134,18 +141,23 @@ impl Image {
             ];
             let labelled = |(label, source): (&'static str, Option<&String>)| {
                 source.map(|source| Labelled {
-                    label,
+                    label: format!("{label}{slice}"),
                     alt: format!("Image {}{slice}, {name}: {label}", picture.image),
                     source: source.clone(),
                 })
             };
             Sheet { number, hidden, pictures: pictures.into_iter().filter_map(labelled).collect() }
         };
-        let whole = picture.slices.iter().enumerate().map(|(place, slice)| {
-            sheet("all classes", slice.number, &slice.trio, place != picture.worst)
-        });
+        let all = match &report.classes[..] {
+            [one] => one.name.as_str(),
+            _ => "all classes",
+        };
+        let whole =
+            picture.slices.iter().enumerate().map(|(place, slice)| {
+                sheet(all, slice.number, &slice.trio, place != picture.worst)
+            });
         let mut columns =
-            vec![Column { name: "all classes".into(), drowned: false, slices: whole.collect() }];
+            vec![Column { name: all.into(), drowned: false, slices: whole.collect() }];
         let worst = picture.slices.get(picture.worst).map_or(0, |slice| slice.number);
         for (class, trio) in report.classes.iter().zip(&picture.classes) {
             columns.push(Column {

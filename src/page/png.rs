@@ -25,8 +25,9 @@ text { font-family: 'DejaVu Sans'; font-size: 12px; fill: #1a1c1f }
 .legend { font-size: 11px; fill: #5b6068 }
 rect { fill: #0072b2 }
 .drowned rect { fill: #d55e00 }
-rect.second, .drowned rect.second { fill: #9aa1a9 }
+rect.second, .drowned rect.second { fill: #8a9199 }
 .paper { fill: #ffffff }
+.zero { stroke: #1a1c1f; stroke-width: 1 }
 .even { stroke: #1a1c1f; stroke-width: 1; stroke-dasharray: 4 3 }
 ";
 

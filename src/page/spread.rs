@@ -111,14 +111,21 @@ impl Axes {
         }
         #[expect(clippy::cast_possible_truncation, reason = "there are bins from 10^-12 to 10^12")]
         let (first, last) = (self.from.ceil() as i32, self.to.floor() as i32);
-        // As many labels as have room.
+        // As many labels as have room, and more than one.
         let every = 1 + (last - first) / 8;
-        for power in (first..=last).filter(|power| power.rem_euclid(every) == 0) {
-            let (x, bottom) = (self.x(power.into()), HEIGHT - BOTTOM);
-            let line =
-                Line::new().set("x1", x).set("x2", x).set("y1", bottom).set("y2", bottom + 5.0);
-            let label = text(x, bottom + 20.0, power_of_ten(power)).set("text-anchor", "middle");
-            grid = grid.add(line).add(label);
+        let digits: &[u8] = if last - first < 2 { &[1, 2, 5] } else { &[1] };
+        for power in (first - 1..=last).filter(|power| power.rem_euclid(every) == 0) {
+            for &digit in digits {
+                let at = f64::from(power) + f64::from(digit).log10();
+                if at < self.from || at > self.to {
+                    continue;
+                }
+                let (x, bottom) = (self.x(at), HEIGHT - BOTTOM);
+                let line =
+                    Line::new().set("x1", x).set("x2", x).set("y1", bottom).set("y2", bottom + 5.0);
+                let label = text(x, bottom + 20.0, power_of_ten(digit, power));
+                grid = grid.add(line).add(label.set("text-anchor", "middle"));
+            }
         }
         let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
         grid.add(text(middle, HEIGHT - 6.0, "loss of a pixel".into()).set("text-anchor", "middle"))
@@ -147,11 +154,11 @@ impl Axes {
     }
 }
 
-/// `10⁻³`; 1 and 10 as they are.
-fn power_of_ten(power: i32) -> String {
+/// `10⁻³`, `2·10⁻³`; what has no power, or the first, as it is.
+fn power_of_ten(digit: u8, power: i32) -> String {
     match power {
-        0 => "1".into(),
-        1 => "10".into(),
+        0 => digit.to_string(),
+        1 => format!("{digit}0"),
         _ => {
             let raised = |sign: char| match sign {
                 '-' => '⁻',
@@ -166,7 +173,8 @@ fn power_of_ten(power: i32) -> String {
                 '9' => '⁹',
                 _ => '⁰',
             };
-            format!("10{}", power.to_string().chars().map(raised).collect::<String>())
+            let times = if digit == 1 { String::new() } else { format!("{digit}·") };
+            format!("{times}10{}", power.to_string().chars().map(raised).collect::<String>())
         }
     }
 }

@@ -22,38 +22,36 @@ pub(super) struct Drowned {
 
 /// What to do.
 pub(super) struct Remedy {
-    pub(super) before: &'static str,
+    pub(super) before: String,
     pub(super) order: String,
     pub(super) after: String,
 }
 
 impl Lead {
     pub(super) fn new(report: &Report) -> Self {
-        let mut summary = vec![
-            format!("The loss of {} is {}.", batch_text(report), short(report.value)),
-            sources(report),
-        ];
-        for (what, number) in [
-            ("Constants of the sum add", report.constant),
-            ("Smoothing, floors, policies and maps add", report.remainder),
-        ] {
-            if number.abs() > 1e-12 * report.value.abs() {
-                summary.push(format!("{what} {}.", short(number)));
-            }
-        }
+        let mut summary =
+            vec![format!("The loss of {} is {}.", batch_text(report), short(report.value))];
+        summary.extend(sources(report));
+        let added = report.of_no_cell();
+        summary
+            .extend(added.iter().map(|(what, number)| format!("{what} add {}.", short(*number))));
         if report.drowned.is_empty() {
-            summary.push(
-                "No class is drowned: none has, where it is the truth, at least twice the loss of all classes and \
-                 yet less than an even share of the total."
-                    .into(),
-            );
+            summary.push(report.none_drowned());
         }
         Self { summary: kept_together(&summary.join(" ")), drowned: Drowned::new(report) }
     }
 }
 
-/// `42.1 % of it comes from “grey matter”, … and 1.5 % from “background”.`
-fn sources(report: &Report) -> String {
+/// `42.1 % of it comes from “grey matter”, … and 1.5 % from “background”.` Nothing where that is plain.
+fn sources(report: &Report) -> Option<String> {
+    let cells: f64 = report.classes.iter().map(|class| class.contribution).sum();
+    if report.classes.len() < 2 || cells == 0.0 || !cells.is_finite() {
+        return None;
+    }
+    let (whole, comes) = match report.of_no_cell()[..] {
+        [] => (String::new(), " of it comes"),
+        _ => (format!("The cells contribute {}, of which ", short(cells)), " comes"),
+    };
     let mut classes: Vec<_> = report.classes.iter().collect();
     classes.sort_by(|a, b| b.share_of_total.total_cmp(&a.share_of_total));
     // One class more takes no more room than to say that there is one more.
@@ -72,11 +70,11 @@ fn sources(report: &Report) -> String {
             _ if place == last => " and ",
             _ => ", ",
         };
-        let comes = if place == 0 { " of it comes" } else { "" };
+        let comes = if place == 0 { comes } else { "" };
         format!("{before}{}{comes} from {from}", percent(*share))
     };
     let parts: String = parts.iter().enumerate().map(part).collect();
-    format!("{parts}.")
+    Some(format!("{whole}{parts}."))
 }
 
 /// A number and its per cent sign on one line.
@@ -118,20 +116,25 @@ impl Drowned {
         if !others.is_empty() {
             why = format!("{why} Drowned, too: {}.", others.join(", "));
         }
+        let name = quoted(&class.name);
         let best =
             report.would_show.iter().max_by(|a, b| a.share_of_total.total_cmp(&b.share_of_total));
         let remedy = best.filter(|best| best.share_of_total > class.share_of_total).map(|best| Remedy {
-            before: "To train on it or to select models by it, put the pixels of each true class together before \
-                     the classes, by a mean or a ratio:",
+            before: format!(
+                "To train on {name} or to select models by it, take an order in which the cells of other classes \
+                 do not outnumber its own:"
+            ),
             order: best.loss.clone(),
             after: kept_together(&format!(
-                "gives {} {} of the loss.",
-                quoted(&class.name),
+                "gives {name} {} of the loss.",
                 percent(best.share_of_total)
             )),
         });
+        if remedy.is_none() {
+            why.push_str(" None of the orders that usually help gives it more.");
+        }
         Some(Self {
-            verdict: format!("The class {} is drowned", quoted(&class.name)),
+            verdict: format!("The class {name} is drowned"),
             why: kept_together(&why),
             remedy,
         })

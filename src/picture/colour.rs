@@ -28,10 +28,11 @@ impl Scale {
     pub(super) fn of_losses(mut losses: Vec<f64>) -> Self {
         losses.retain(|loss| loss.is_finite());
         losses.sort_unstable_by(f64::total_cmp);
-        let Some(&largest) = losses.last() else { return Self::UNIT };
+        let Some(&largest) = losses.last().filter(|largest| **largest > 0.0) else {
+            return Self::UNIT;
+        };
         let most = losses[(losses.len() - 1) * 99 / 100];
-        let high =
-            if most > 0.0 { round_up(most) } else { round_up(largest.max(f64::MIN_POSITIVE)) };
+        let high = round_up(if most > 0.0 { most } else { largest });
         Self { low: 0.0, high, largest }
     }
 
@@ -162,6 +163,14 @@ mod tests {
                 round_up(number)
             );
         }
+    }
+
+    #[test]
+    fn losses_of_nothing_have_a_scale_that_can_be_read() {
+        assert_eq!(Scale::of_losses(vec![0.0, 0.0, f64::NAN]), Scale::UNIT);
+        let mut one_in_many = vec![0.0; 999];
+        one_in_many.push(0.7);
+        assert_eq!(Scale::of_losses(one_in_many).high, 0.8);
     }
 
     #[test]

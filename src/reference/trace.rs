@@ -84,10 +84,5 @@ fn collect(node: &Evaluated<'_>, depth: usize, nodes: &mut Vec<Traced>) {
             divisor = Some(under.field.value.clone());
         }
     }
-    let step = match node.loss.node() {
-        Node::Sum { terms, .. } => format!("sum of {} terms", terms.len()),
-        Node::Quotient(..) => "quotient".into(),
-        _ => node.loss.step_text(),
-    };
-    nodes.push(Traced { step, depth, field: node.field.clone(), divisor });
+    nodes.push(Traced { step: node.loss.step_text(), depth, field: node.field.clone(), divisor });
 }

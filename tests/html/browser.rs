@@ -200,6 +200,7 @@ fn the_page_in_a_browser_is_the_report() {
     assert_eq!(visit.seen["pictures"], 3 * 6 * 3);
     assert!((visit.seen["aspect"].as_f64().unwrap() - 80.0 / 96.0).abs() < 0.03);
     assert_eq!(visit.seen["without text"], 0);
+    assert_eq!(visit.seen["unmarked"], 0);
 }
 
 #[test]
@@ -221,6 +222,7 @@ fn the_slider_shows_the_slices() {
     let slider = &visit.seen["slider"];
     assert_eq!((slider["before"].as_str(), slider["after"].as_str()), (Some("4"), Some("0")));
     assert_eq!(slider["shown"], serde_json::json!(["0"]));
+    assert_eq!(slider["spoken"], "slice 0");
 }
 
 #[test]
@@ -243,6 +245,9 @@ fn a_wrong_page_is_found_in_a_browser() {
     let open = outside.replacen("Content-Security-Policy", "x", 1);
     let trouble = visit("open", &open).trouble();
     assert!(trouble.iter().any(|line| line.starts_with("requested")), "{trouble:?}");
+
+    let coloured = page.replacen("content: \" · drowned\"", "content: \"\"", 1);
+    assert_ne!(visit("coloured", &coloured).seen["unmarked"], 0);
 
     let unsorted = page.replacen(".append(...rows)", ".append()", 1);
     let [first, _] = visit("unsorted", &unsorted).sorted("where true");

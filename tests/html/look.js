@@ -14,6 +14,10 @@ addEventListener("load", () => {
   }
   seen.bars = all("svg.bars").map((panel) =>
     all(".bar", panel).map((bar) => bar.querySelector("rect").getBoundingClientRect().width));
+  // What says that a class is drowned by its colour alone.
+  const says = (element) => element.textContent + all("th, h3", element)
+    .map((name) => getComputedStyle(name, "::after").content).join("");
+  seen.unmarked = all(".drowned").filter((element) => !says(element).includes("drowned")).length;
   seen.pictures = pictures.length;
   seen["without text"] = all("img:not([alt]), img[alt=''], svg:not([role=img]), svg:not(:has(title))").length;
   if (pictures.length > 0) {
@@ -28,6 +32,7 @@ addEventListener("load", () => {
     slider.value = 0;
     slider.dispatchEvent(new Event("input"));
     seen.slider.after = output.textContent;
+    seen.slider.spoken = slider.getAttribute("aria-valuetext");
     const sheets = all(".image:first-of-type .column:first-child .sheet");
     seen.slider.shown = sheets.filter((sheet) => sheet.offsetHeight > 0).map((sheet) => sheet.dataset.slice);
   }

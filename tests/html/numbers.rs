@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lossfold::Report;
+use lossfold::{Batch, Loss, Report};
+use ndarray::{Array3, s};
 
 use crate::fixture::BRAIN;
 
@@ -63,6 +64,79 @@ fn the_paragraph_names_the_drowned_class_and_says_what_to_do() {
         let paragraph = paragraph.replace('\u{a0}', " ");
         assert!(paragraph.contains(words), "{words}\n{paragraph}");
     }
+}
+
+/// The paragraph at the top, of two images with two pixels.
+fn paragraph(text: &str, prediction: [[[f64; 2]; 2]; 2], classes: usize) -> String {
+    let all = Array3::from_shape_fn((2, 2, 2), |(i, p, c)| prediction[i][p][c]);
+    let prediction = all.slice(s![.., .., ..classes]);
+    let target =
+        Array3::from_shape_fn((2, 2, classes), |(_, pixel, class)| u8::from(pixel == class));
+    let batch = Batch::new("image pixel class".parse().unwrap(), &prediction, &target).unwrap();
+    let page = text.parse::<Loss>().unwrap().explain(&batch).unwrap().to_html();
+    let (_, rest) = page.split_once("<p class=\"lead\">").unwrap();
+    rest.split("</p>").next().unwrap().replace('\u{a0}', " ")
+}
+
+#[test]
+fn the_paragraph_is_about_the_loss_that_there_is() {
+    let half = [[[0.5; 2]; 2]; 2];
+    // Shares are of what the cells contribute, which a constant does not belong to.
+    let said = paragraph("(squared(identity) > mean(all)) - 2", half, 2);
+    assert!(
+        said.contains("is -1.750. The cells contribute 0.2500, of which 50.0 % comes from “0”")
+    );
+    assert!(said.contains("Constants of the sum add -2."), "{said}");
+    assert!(
+        said.contains(
+            "cannot be said, since the loss where the classes are the truth is not above 0"
+        )
+    );
+    // A sum is larger the more pixels a class has.
+    let said = paragraph("squared(identity) > sum(all)", half, 2);
+    assert!(said.contains("cannot be said, since pixels are added up"), "{said}");
+    // Nothing comes from nowhere.
+    let right = [[[1.0, 0.0], [0.0, 1.0]]; 2];
+    let said = paragraph("squared(identity) > mean(all)", right, 2);
+    assert!(said.contains("is 0. Whether") && !said.contains('%'), "{said}");
+    // What one class makes of the loss is plain.
+    let said = paragraph("squared(identity) > mean(all)", half, 1);
+    assert!(said.contains(
+        "one class, “0”, the truth in 50.0 % of the pixels; where it is, the loss is 0.2500"
+    ));
+    assert!(!said.contains("drowned"), "{said}");
+}
+
+#[test]
+fn bars_below_zero_go_to_the_left() {
+    let loss: Loss = "(bce(sigmoid) > mean(pixel, image) > mean(class)) - 1".parse().unwrap();
+    let report = loss.explain(&BRAIN.batch()).unwrap();
+    let page = report.to_html();
+    let (_, panel) = page.split_once("Own loss").unwrap();
+    let bar = |class: usize| {
+        let own = report.classes[class].own_where_true.unwrap();
+        let (tag, _) = panel.split_once(&format!("data-value=\"{own}\"")).unwrap();
+        let (_, tag) = tag.rsplit_once("<rect").unwrap();
+        let (_, rest) = panel.split_once(&format!("data-value=\"{own}\"")).unwrap();
+        let tag = format!("{tag}{}", rest.split("/>").next().unwrap());
+        ["x=\"", "width=\""].map(|name| {
+            let (_, number) = tag.split_once(&format!(" {name}")).unwrap();
+            number.split('"').next().unwrap().parse::<f64>().unwrap()
+        })
+    };
+    let ([least, length], [zero, _]) = (bar(0), bar(4));
+    assert!(report.classes[0].own_where_true < Some(0.0));
+    assert!(report.classes[4].own_where_true > Some(0.0));
+    assert!(length > 100.0 && (least + length - zero).abs() < 1e-9, "{least} {length} {zero}");
+    assert!(panel.contains("class=\"zero\"") && !BRAIN.page.contains("class=\"zero\""));
+}
+
+#[test]
+fn a_sum_shows_its_coefficients() {
+    let loss: Loss =
+        "0.25 * (bce(sigmoid) > mean(all)) + (overlap(sigmoid) > dice(all)) - 2".parse().unwrap();
+    let page = loss.explain(&BRAIN.batch()).unwrap().to_html();
+    assert!(page.contains("<code>0.25 * … + … - 2</code>"));
 }
 
 #[test]
