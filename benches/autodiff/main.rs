@@ -10,6 +10,8 @@ mod candle;
 #[path = "../losses/table.rs"]
 mod table;
 
+use std::time::Duration;
+
 use criterion::{Criterion, SamplingMode};
 use lossfold::{Batch, Layout, Loss};
 use ndarray::Array4;
