@@ -41,10 +41,10 @@ const RATE: f64 = 4e-3;
 const LOOK: usize = 20;
 
 impl Setting {
-    /// The bundled slices on a CPU.
+    /// The bundled slices on the device that burn chooses, a CPU unless a backend of burn's is enabled.
     pub fn new(steps: usize) -> Result<Self, Box<dyn Error>> {
         let (training, held_out) = (Slices::read("train")?, Slices::read("eval")?);
-        Ok(Self { device: Device::flex(), training, held_out, steps })
+        Ok(Self { device: Device::default(), training, held_out, steps })
     }
 
     /// How many steps a net is trained for.

@@ -31,10 +31,20 @@ impl Way {
     }
 }
 
+/// The device that burn chooses, or `BURN_DEVICE`.
+pub fn device() -> Device {
+    Device::default()
+}
+
+/// A type of numbers, or the narrower one where the device has no such numbers.
+fn had(wide: DType, narrow: DType) -> DType {
+    if device().supports_dtype(wide) { wide } else { narrow }
+}
+
 fn floats<const D: usize>(array: &ArrayD<f64>, dtype: DType) -> Tensor<D> {
     let shape = if array.ndim() == 0 { vec![1] } else { array.shape().to_vec() };
     let data = TensorData::new(array.iter().copied().collect::<Vec<f64>>(), shape);
-    Tensor::from_data(data, (&Device::flex(), dtype))
+    Tensor::from_data(data, (&device(), dtype))
 }
 
 /// Calls with a tensor of the rank that an array has, 1 to 6.
@@ -68,8 +78,7 @@ macro_rules! ranked {
 
 /// The target of a case with the weights that its loss names.
 pub fn target(case: &Case) -> Target {
-    let device = Device::flex();
-    let wide = DType::F64;
+    let wide = had(DType::F64, DType::F32);
     let target = match &case.target {
         Truth::Dense(_, target) => {
             ranked!(target.ndim(), D => Target::dense(floats::<D>(target, wide)))
@@ -78,7 +87,7 @@ pub fn target(case: &Case) -> Target {
             let shape = if labels.ndim() == 0 { vec![1] } else { labels.shape().to_vec() };
             let data = TensorData::new(labels.iter().copied().collect::<Vec<i64>>(), shape);
             let target = ranked!(labels.ndim(), D => {
-                Target::labels(Tensor::<D, Int>::from_data(data, (&device, DType::I64)))
+                Target::labels(Tensor::<D, Int>::from_data(data, (&device(), had(DType::I64, DType::I32))))
             });
             ignored.map_or(target.clone(), |ignored| target.ignore(ignored))
         }
