@@ -95,17 +95,16 @@ impl<'s> Fold<'s> {
             depends,
             skips: false,
         };
+        // What was spread over the kept cells varies along the axes of the weights alone, and a group that is
+        // skipped is one along these.
+        let extents = Extents { class: shape.class, image: shape.image, pixel: shape.pixel };
+        let of_axes = Shape::of(rest.touched, shape.class, extents);
+        let along = |grid: Grid| grid.fold(of_axes, 1.0, |all, m| *all = m);
         if !rest.touched.is_empty() {
-            let of_axes = Shape::of(
-                rest.touched,
-                shape.class,
-                Extents { class: shape.class, image: shape.image, pixel: shape.pixel },
-            );
-            let grid = part(1).fold(of_axes, 1.0, |all, m| *all = m);
-            field.weights.push(mass("kept", rest.touched, grid, false));
+            field.weights.push(mass("kept", rest.touched, along(part(1)), false));
         }
         if rest.depends {
-            field.weights.push(mass("carried divisor", child.axes, part(2), true));
+            field.weights.push(mass("carried divisor", rest.touched, along(part(2)), true));
         }
         for named in &rest.consumed {
             let grid = Known::weight(self, named, &child.classes)?;

@@ -36,6 +36,21 @@ fn a_part_without_images_can_be_merged_where_groups_are_skipped() {
     }
 }
 
+#[test]
+fn images_without_a_denominator_are_skipped_whatever_axis_comes_before_they_meet() {
+    // p = t = 0: no image has a denominator to carry. The class comes in after it and does not divide, so that a
+    // sum over the class does not turn what was skipped into a 0 that counts.
+    let zeros = arr2(&[[0.0; 2]; 2]);
+    let batch = Batch::new(Layout::NC, &zeros, &zeros).expect("a batch");
+    for later in ["scale(class=[1, 1])", "weigh(class=[1, 1])"] {
+        let text = format!(
+            "overlap(probability) > dice(class, pixel; carry) > {later} > max(image) > sum(class)"
+        );
+        let loss: Loss = text.parse().expect("a loss");
+        assert_eq!(loss.value(&batch).expect_err("nothing is left").kind(), ErrorKind::Empty);
+    }
+}
+
 /// Observes image after image, in both orders; every order is refused, and leaves what was there before.
 fn refused(batch: &Batch<'_, f64, Ix2>, loss: &Loss) {
     for order in [[0, 1], [1, 0]] {
