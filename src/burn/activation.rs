@@ -3,7 +3,7 @@
 use burn::tensor::activation::{log_sigmoid, log_softmax, sigmoid, softmax};
 use burn::tensor::{Int, Tensor};
 
-use super::grid::{Cells, Grid, Where, but, choose, fill, spread, total};
+use super::grid::{Cells, Grid, Where, but, choose, fill, spread, total, with_slope};
 use crate::axis::Axis;
 use crate::element::Activation;
 
@@ -110,6 +110,16 @@ impl Activated {
         let rest = log_sum_exp(others, second, self.class) - all;
         let below = fill(self.p(), leads.clone(), 0.5).neg().log1p();
         choose(leads, rest, below)
+    }
+
+    /// The value, with a slope by p. burn's own way back through a sigmoid or softmax makes 1 - p from p, which has
+    /// lost its digits where p is nearly 1; so it goes by what 1 - p is made of.
+    pub(super) fn with_slope(&self, value: Cells, slope: Cells) -> Cells {
+        match self.activation {
+            Activation::Sigmoid => with_slope(value, slope * self.p() * self.q(), &self.x),
+            Activation::Softmax if self.is_logit() => with_slope(value, slope.neg(), &self.q()),
+            _ => with_slope(value, slope, &self.p),
+        }
     }
 
     /// p - t; of a logit or logarithm t (p - 1) + (1 - t) p, where 1 - p keeps its digits though p is nearly 1.

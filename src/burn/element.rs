@@ -2,7 +2,7 @@
 
 use super::activation::Activated;
 use super::focal::{Focused, focused};
-use super::grid::{Cells, Grid, Where, but, choose, fill, with_slope};
+use super::grid::{Cells, Grid, Where, but, choose, fill};
 use crate::axis::Axis;
 use crate::element::{Bce, Element, Truth};
 use crate::error::{Error, ErrorKind, Result};
@@ -144,7 +144,7 @@ fn binary_cross_entropy(bce: &Bce, cell: &Cell<'_>, a: Option<Cells>, b: Option<
         .neg();
         let open = sum(b.map(|b| b * p()), a.map(|a| (a * q()).neg()));
         let slope = open / (p() * q()).clamp_min(LEAST_SLOPE);
-        return with_slope(value, slope, &p());
+        return cell.activated.with_slope(value, slope);
     }
     if bce.clip.is_none() && bce.epsilon.is_none() {
         let value = sum(

@@ -1,6 +1,6 @@
 //! Fields of value and mass on tensors.
 
-use super::grid::{Cells, Grid, Where, but, joint, spread};
+use super::grid::{Cells, Grid, Where, but, fill, joint, spread};
 use crate::axis::{Axes, Axis};
 use crate::loss::{Rides, Tag};
 
@@ -59,6 +59,14 @@ impl Mass {
     /// The cells that have none.
     pub(super) fn none(&self) -> Option<Where> {
         self.masks.then(|| self.value.clone().equal_scalar(0.0))
+    }
+
+    /// The same, without a slope where it is 0: what an aggregate other than a mean leaves out is not in its group.
+    pub(super) fn of_the_counted(self) -> Self {
+        match self.none() {
+            Some(none) => Self { value: fill(self.value, none, 0.0), ..self },
+            None => self,
+        }
     }
 
     /// m v, 0 where m is, whatever v.

@@ -73,9 +73,17 @@ pub(super) fn take(
     let (consumed, mut waiting) = split(field.weights, over);
     let dims = grid.dims(over);
     let shape = grid.shape(field.axes, field.classes.len());
-    let mass = Mass::of(&consumed);
     let divided_by = by.as_ref().unwrap_or(&consumed);
     let divisor = Divisor::of(Mass::of(divided_by).as_ref(), &dims, shape);
+    let mass = Mass::of(&consumed);
+    let (mass, divides) = match step.aggregate {
+        Aggregate::Sum | Aggregate::Mean => (mass, divisor.clone()),
+        _ => {
+            let mass = mass.map(Mass::of_the_counted);
+            let divides = Divisor::of(mass.as_ref(), &dims, shape);
+            (mass, divides)
+        }
+    };
     let group = Group {
         grid,
         value: field.value,
@@ -83,7 +91,7 @@ pub(super) fn take(
         mass: mass.as_ref(),
         over,
         dims: &dims,
-        divisor: divisor.safe(),
+        divisor: divides.safe(),
     };
     let mut value = group.aggregate(step.aggregate);
     let left = field.axes.without(over);

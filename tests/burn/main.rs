@@ -6,7 +6,7 @@ mod half;
 mod strategy;
 mod tensors;
 
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 use lossfold::ErrorKind;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -16,7 +16,7 @@ use strategy::nested::compare::{Verdict, reference, verdict};
 use strategy::nested::data::case;
 use strategy::nested::{Case, Element, Formula, Head};
 use strategy::random::config;
-use tensors::{Way, device, said};
+use tensors::{Way, device, has_wide_numbers, said};
 
 /// Whether tensors can say what the reference says of a case: it has a cell, numbers of a type that the device
 /// has, and no formula in code.
@@ -29,15 +29,19 @@ fn is_of_tensors(case: &Case) -> bool {
             _ => false,
         };
     });
-    let has_its_numbers = case.single || device().supports_dtype(DType::F64);
+    let has_its_numbers = case.single || has_wide_numbers();
     !own && has_its_numbers && case.prediction.ndim() > 0 && !case.prediction.is_empty()
 }
 
-/// Whether a value on the way is infinite.
+/// Whether a value on the way is infinite, or in f32 one whose square is.
 fn meets_infinity(case: &Case) -> bool {
     let trace = case.with_batch::<f64, _>(|batch| case.loss().trace(batch));
     let nodes = trace.into_iter().flat_map(|trace| trace.nodes);
-    nodes.into_iter().any(|node| node.field.values().iter().any(|value| value.is_infinite()))
+    let steep = |value: &f64| {
+        let size = value.abs();
+        size.is_infinite() || case.single && size != 0.0 && !(1e-18..1e18).contains(&size)
+    };
+    nodes.into_iter().any(|node| node.field.values().iter().any(steep))
 }
 
 /// Whether a Lovász step may meet errors that tie, whose order decides its gradient.
@@ -152,8 +156,8 @@ fn a_sum_in_the_place_of_a_mean_is_refused() {
 }
 
 proptest! {
-    // The same cases each time: of many more, a few meet a corner of infinity or of rounding that no rule above
-    // names yet. `PROPTEST_CASES` draws more of them.
+    // The same cases each time: of some thousands, one meets a corner of infinity or of rounding that no rule
+    // above names yet. `PROPTEST_CASES` draws more of them.
     #![proptest_config(ProptestConfig {
         max_shrink_iters: 1 << 12,
         rng_seed: RngSeed::Fixed(7),

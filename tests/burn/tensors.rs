@@ -36,9 +36,9 @@ pub fn device() -> Device {
     Device::default()
 }
 
-/// A type of numbers, or the narrower one where the device has no such numbers.
-fn had(wide: DType, narrow: DType) -> DType {
-    if device().supports_dtype(wide) { wide } else { narrow }
+/// Whether the device has elementary functions of f64. GPUs may say that they have f64, and have none of it.
+pub fn has_wide_numbers() -> bool {
+    device() == Device::flex()
 }
 
 fn floats<const D: usize>(array: &ArrayD<f64>, dtype: DType) -> Tensor<D> {
@@ -78,7 +78,7 @@ macro_rules! ranked {
 
 /// The target of a case with the weights that its loss names.
 pub fn target(case: &Case) -> Target {
-    let wide = had(DType::F64, DType::F32);
+    let wide = if has_wide_numbers() { DType::F64 } else { DType::F32 };
     let target = match &case.target {
         Truth::Dense(_, target) => {
             ranked!(target.ndim(), D => Target::dense(floats::<D>(target, wide)))
@@ -87,7 +87,7 @@ pub fn target(case: &Case) -> Target {
             let shape = if labels.ndim() == 0 { vec![1] } else { labels.shape().to_vec() };
             let data = TensorData::new(labels.iter().copied().collect::<Vec<i64>>(), shape);
             let target = ranked!(labels.ndim(), D => {
-                Target::labels(Tensor::<D, Int>::from_data(data, (&device(), had(DType::I64, DType::I32))))
+                Target::labels(Tensor::<D, Int>::from_data(data, (&device(), DType::I64)))
             });
             ignored.map_or(target.clone(), |ignored| target.ignore(ignored))
         }
