@@ -25,7 +25,8 @@
 //! # Types
 //!
 //! Predictions of f16 and bf16 are computed and summed in f32, whose value is f32; f32 and f64 stay what they
-//! are. The gradient has the type of the prediction.
+//! are. The gradient has the type of the prediction. A GPU may say that it has f64 and still have no logarithm of it:
+//! burn's wgpu on Vulkan computes nonsense then, so give it f32.
 //!
 //! # What tensor operations cannot do
 //!
