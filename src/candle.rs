@@ -223,7 +223,8 @@ impl<'t> Memory<'t> {
         let Storage::Cpu(storage) = &*self.storage else {
             return Err(Error::new(ErrorKind::Backend, "expected a tensor on the CPU"));
         };
-        let cells = &storage.as_slice::<A>().map_err(refused)?[self.layout.start_offset()..];
+        let cells = storage.as_slice::<A>().map_err(refused)?;
+        let cells = cells.get(self.layout.start_offset()..).unwrap_or_default();
         let mut strides = self.layout.stride().to_vec();
         if self.layout.shape().elem_count() == 0 {
             // Where there is no cell, a stride leads nowhere.

@@ -87,7 +87,12 @@ fn main() {
     let measured = given("--bench") && !given("--test");
     let all = arguments.iter().all(|argument| argument == "--bench" || argument == "--test");
     let data = Data::new(if measured { [8, 5, 256, 256] } else { [2, 5, 16, 16] });
-    let mut criterion = Criterion::default().sample_size(10).without_plots().configure_from_args();
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(500))
+        .without_plots()
+        .configure_from_args();
     let title = format!("value and gradient, {:?}, over those by hand", data.logits.shape());
     let mut table = Table::new(title, measured);
     for kind in Kind::ALL {
