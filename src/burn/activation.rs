@@ -26,7 +26,7 @@ impl Activated {
             Activation::Sigmoid | Activation::Softmax | Activation::Identity => 0.0,
         };
         let couples = matches!(activation, Activation::Softmax | Activation::Normalize);
-        let dead = dead.cloned().map(|dead| {
+        let unread = dead.cloned().map(|dead| {
             if couples {
                 // These read the other classes of their pixels.
                 dead.all_dim(class)
@@ -34,13 +34,14 @@ impl Activated {
                 dead
             }
         });
-        let x = but(x, dead, neutral);
+        let x = but(x, unread, neutral);
         let p = match activation {
             Activation::Probability | Activation::Identity => x.clone(),
             Activation::LogProbability => x.clone().exp(),
             Activation::Sigmoid => sigmoid(x.clone()),
             Activation::Softmax => softmax(x.clone(), class),
-            Activation::Normalize => normalized(&x, class),
+            // Its 0 and 1 have no logarithms, which nobody asks for in a cell that nobody reads.
+            Activation::Normalize => but(normalized(&x, class), dead.cloned(), 0.5),
         };
         Self { activation, x, class, p }
     }
@@ -95,6 +96,10 @@ impl Activated {
     /// 1 - p has lost its digits there.
     fn ln_rest_of_softmax(&self) -> Cells {
         let shape = self.x.dims();
+        if shape[self.class] == 1 {
+            // One class alone leaves nothing, whatever its logit.
+            return self.x.clone().inner().zeros_like().add_scalar(f64::NEG_INFINITY);
+        }
         let (largest, place) = self.x.clone().max_dim_with_indices(self.class);
         let mut range = [1; 3];
         range[self.class] = shape[self.class];
@@ -105,8 +110,6 @@ impl Activated {
         let all = log_sum_exp(self.x.clone(), largest, self.class);
         let others = fill(self.x.clone(), leads.clone(), f64::NEG_INFINITY);
         let second = others.clone().max_dim(self.class).inner();
-        // Of one class nothing is left; a shift by -∞ would make NaN of it.
-        let second = fill(second.clone(), second.equal_scalar(f64::NEG_INFINITY), 0.0);
         let rest = log_sum_exp(others, second, self.class) - all;
         let below = fill(self.p(), leads.clone(), 0.5).neg().log1p();
         choose(leads, rest, below)

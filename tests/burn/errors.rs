@@ -176,3 +176,21 @@ fn what_is_masked_is_never_read() {
         }
     }
 }
+
+#[test]
+fn a_certain_class_that_is_left_out_has_no_slope_though_its_logarithms_are_infinite() {
+    // x = (1, 0): p moves by (0, -1) and (0, 1) with the second number, and by nothing with the first; the losses
+    // are -ln p of the first class and -ln(1 - p) of the second.
+    for text in
+        ["bce(normalize) > without([1]) > sum(all)", "bce(normalize) > without([0]) > sum(all)"]
+    {
+        for way in [Way::Forward, Way::Lowered] {
+            let device = Device::flex().autodiff();
+            let x = Tensor::<2>::from_data([[1.0, 0.0]], &device).require_grad();
+            let t = Tensor::<2>::from_data([[1.0, 0.0]], &Device::flex());
+            let value = way.value(&loss(text), x.clone(), t, Layout::NC).expect("a value");
+            let gradient = x.grad(&value.backward()).expect("a gradient").into_data();
+            assert_eq!(gradient.try_to_vec::<f32>().expect("f32"), [0.0, 1.0], "{text} {way:?}");
+        }
+    }
+}
