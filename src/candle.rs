@@ -20,6 +20,8 @@
 //! Value and gradient come from the same pass as [`Loss::value_and_gradient`], as one operation of candle's graph.
 //! Predictions of f16 and bf16 are computed and summed in f32, whose value is f32.
 
+use std::rc::Rc;
+
 use candle_core::{
     CpuStorage, CustomOp1, DType, Device, Shape, Storage, StorageRef, Tensor, WithDType,
 };
@@ -160,9 +162,12 @@ fn forward<F: Float + WithDType>(
     });
     let weights = weights.collect::<Result<Vec<_>>>()?;
 
-    let (x, truth) = (Memory::of(&x), Memory::of(&truth));
-    let weights: Vec<_> =
-        weights.iter().map(|(which, axes, weight)| (*which, *axes, Memory::of(weight))).collect();
+    let mut locked = Vec::new();
+    let (x, truth) = (Memory::of(&x, &mut locked), Memory::of(&truth, &mut locked));
+    let weights: Vec<_> = weights
+        .iter()
+        .map(|(which, axes, weight)| (*which, *axes, Memory::of(weight, &mut locked)))
+        .collect();
 
     let truth = if target.labels {
         let labels = Labels::new(truth.view::<i64>()?);
@@ -189,7 +194,7 @@ fn forward<F: Float + WithDType>(
 }
 
 /// A tensor on the CPU that can be read where it lies: of floats, flags or the integers of `otherwise`.
-fn readable(name: &str, tensor: &Tensor, otherwise: DType) -> Result<Tensor> {
+fn readable(name: &str, tensor: &Tensor, otherwise: DType) -> Result<Readable> {
     if !tensor.device().is_cpu() {
         let device = tensor.device().location();
         let why = format!("{name}: lies on {device:?}, expected the CPU, on which the pass runs");
@@ -200,27 +205,43 @@ fn readable(name: &str, tensor: &Tensor, otherwise: DType) -> Result<Tensor> {
         _ => tensor.detach().to_dtype(otherwise).map_err(refused)?,
     };
     // An array has a place of its own for each cell, which what was broadcast has not.
-    if tensor.layout().has_internal_overlap() {
-        tensor.contiguous().map_err(refused)
+    let tensor = if tensor.layout().has_internal_overlap() {
+        tensor.contiguous().map_err(refused)?
     } else {
-        Ok(tensor)
-    }
+        tensor
+    };
+    let place = std::ptr::from_ref(&*tensor.storage_and_layout().0);
+    Ok(Readable { tensor, place })
+}
+
+/// A tensor that can be read where it lies, and where that is.
+struct Readable {
+    tensor: Tensor,
+    place: *const Storage,
 }
 
 /// The memory of a tensor while it is read.
 struct Memory<'t> {
-    storage: StorageRef<'t>,
+    storage: Rc<StorageRef<'t>>,
     layout: &'t candle_core::Layout,
 }
 
 impl<'t> Memory<'t> {
-    fn of(tensor: &'t Tensor) -> Self {
-        let (storage, layout) = tensor.storage_and_layout();
-        Self { storage, layout }
+    /// What several tensors share is locked once: a second lock would wait for a writer that waits for the first.
+    fn of(tensor: &'t Readable, locked: &mut Vec<(*const Storage, Rc<StorageRef<'t>>)>) -> Self {
+        let Readable { tensor, place } = tensor;
+        let storage = if let Some((_, storage)) = locked.iter().find(|(other, _)| other == place) {
+            Rc::clone(storage)
+        } else {
+            let storage = Rc::new(tensor.storage_and_layout().0);
+            locked.push((*place, Rc::clone(&storage)));
+            storage
+        };
+        Self { storage, layout: tensor.layout() }
     }
 
     fn view<A: WithDType>(&self) -> Result<ArrayViewD<'_, A>> {
-        let Storage::Cpu(storage) = &*self.storage else {
+        let Storage::Cpu(storage) = &**self.storage else {
             return Err(Error::new(ErrorKind::Backend, "expected a tensor on the CPU"));
         };
         let cells = storage.as_slice::<A>().map_err(refused)?;

@@ -22,7 +22,7 @@ pub(crate) enum Truth<'a> {
 }
 
 /// A weight that comes with a batch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
     Image,
     Map,

@@ -2,6 +2,10 @@
 
 mod strategy;
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use candle_core::{DType, Device, Tensor, Var};
 use lossfold::candle::Target;
 use lossfold::{Axis, ErrorKind, Layout, Loss, Weight};
@@ -132,6 +136,24 @@ fn what_was_broadcast_is_read_as_what_it_shows() {
     let counted = loss("predicted(sigmoid) > weigh(mask) > sum(all)");
     let value = counted.forward_candle(&zeros(&[2, 5, 3], DType::F32), target, layout);
     assert_eq!(value.expect("a value").to_scalar::<f32>().expect("f32"), 7.5);
+}
+
+#[test]
+fn prediction_and_target_may_share_a_memory_that_another_thread_writes() {
+    let both = Var::zeros((2, 6, 8, 8), DType::F32, &Device::Cpu).expect("a variable");
+    let other = both.ones_like().expect("ones");
+    let (written, squared) = (both.clone(), loss("squared(identity) > mean(all)"));
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        for _ in 0..2000 {
+            let half = |from| both.narrow(1, from, 3).expect("a half");
+            let value = squared.forward_candle(&half(0), half(3), Layout::NCHW).expect("a value");
+            assert_eq!(value.to_scalar::<f32>().expect("f32"), 0.0);
+        }
+        done.send(()).expect("a test that waits");
+    });
+    thread::spawn(move || while written.set(&other).is_ok() {});
+    is_done.recv_timeout(Duration::from_secs(60)).expect("an end");
 }
 
 #[test]

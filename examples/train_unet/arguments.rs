@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::error::Error;
+use std::str::FromStr;
 
 use lexopt::{Arg, Parser, ValueExt};
 
@@ -41,8 +42,8 @@ impl Arguments {
             match argument {
                 Arg::Long("loss") => orders.push(orders::written(&parser.value()?.string()?)?),
                 Arg::Long("preset") => orders.push(orders::called(&parser.value()?.string()?)?),
-                Arg::Long("seeds") => seeds = parser.value()?.parse()?,
-                Arg::Long("steps") => steps = parser.value()?.parse()?,
+                Arg::Long("seeds") => seeds = count("--seeds", &mut parser)?,
+                Arg::Long("steps") => steps = count("--steps", &mut parser)?,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 _ => return Err(argument.unexpected().into()),
             }
@@ -55,4 +56,13 @@ impl Arguments {
         }
         Ok(Some(Self { orders, seeds, steps }))
     }
+}
+
+/// A number; an error names its option.
+fn count<T: FromStr<Err: Error + Send + Sync + 'static>>(
+    option: &str,
+    parser: &mut Parser,
+) -> Result<T, Box<dyn Error>> {
+    let value = parser.value()?;
+    Ok(value.parse().map_err(|error| format!("{option}: {error}"))?)
 }

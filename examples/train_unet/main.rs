@@ -19,6 +19,7 @@ mod table;
 mod train;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -30,6 +31,8 @@ use train::{Outcome, Setting};
 fn main() -> ExitCode {
     match compare() {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that closes the pipe early has read enough.
+        Err(error) if closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("train_unet: {error}");
             ExitCode::FAILURE
@@ -37,10 +40,13 @@ fn main() -> ExitCode {
     }
 }
 
+fn closed(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 fn compare() -> Result<(), Box<dyn Error>> {
     let Some(Arguments { orders, seeds, steps }) = Arguments::parse()? else {
-        println!("{}", arguments::HELP);
-        return Ok(());
+        return Ok(writeln!(io::stdout(), "{}", arguments::HELP)?);
     };
     let setting = Setting::new(steps)?;
     let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); orders.len()];
@@ -52,8 +58,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
             outcomes[place].push(outcome);
         }
     }
-    println!("\n{}", table::table(&orders, &outcomes));
-    Ok(())
+    Ok(writeln!(io::stdout(), "\n{}", table::table(&orders, &outcomes))?)
 }
 
 fn run(
@@ -68,11 +73,12 @@ fn run(
         setting.train(&order.loss, seed, |step, loss, outcome| live.show(step, loss, outcome));
     live.clear();
     let outcome = outcome.map_err(|error| format!("{}, seed {seed}: {error}", order.name))?;
-    println!(
+    writeln!(
+        io::stdout(),
         "{}, seed {seed}: {}, {:.0} s",
         order.name,
         table::line(&outcome),
         started.elapsed().as_secs_f64()
-    );
+    )?;
     Ok(outcome)
 }

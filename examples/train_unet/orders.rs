@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use lossfold::{Loss, preset};
+use burn::tensor::{Device, Tensor};
+use lossfold::{ErrorKind, Layout, Loss, preset};
+
+use crate::data::CLASSES;
 
 /// A loss and the name under which people know it.
 pub struct Order {
@@ -62,22 +65,29 @@ pub fn named() -> Result<Vec<Order>, Box<dyn Error>> {
 /// What somebody wrote in the language of losses.
 pub fn written(text: &str) -> Result<Order, Box<dyn Error>> {
     let loss: Loss = text.parse().map_err(|error| format!("--loss: {error}"))?;
-    Ok(Order { name: loss.to_string(), loss: of_logits(loss)? })
+    Ok(Order { name: loss.to_string(), loss: trainable(loss)? })
 }
 
 /// What a framework's call computes.
 pub fn called(call: &str) -> Result<Order, Box<dyn Error>> {
     let loss = preset::parse(call).map_err(|error| format!("--preset: {error}"))?;
-    Ok(Order { name: call.into(), loss: of_logits(loss)? })
+    Ok(Order { name: call.into(), loss: trainable(loss)? })
 }
 
 /// Refuses before the training what the first step would refuse.
-fn of_logits(loss: Loss) -> Result<Loss, String> {
+fn trainable(loss: Loss) -> Result<Loss, String> {
     if loss.to_string().contains("probability") {
         return Err(format!(
             "expected a loss of logits, which is what the network puts out (`sigmoid`, `softmax`, \
              `from_logits=True`), found one of probabilities: {loss}"
         ));
     }
-    Ok(loss)
+    let cell = Tensor::<4>::ones([1, CLASSES, 1, 1], &Device::default());
+    match loss.forward(cell.clone(), cell, Layout::NCHW) {
+        // All else depends on the numbers.
+        Err(error) if matches!(error.kind(), ErrorKind::Order | ErrorKind::Weight) => {
+            Err(format!("{loss}: {error}"))
+        }
+        _ => Ok(loss),
+    }
 }

@@ -16,7 +16,8 @@ use crate::weight::Weight;
 /// The target of a prediction, and the image weights, map and mask that come with it.
 ///
 /// A dense target is a tensor of the prediction's shape, labels are one of integers without the class axis; both
-/// turn into a target by themselves. Weights count where the loss names `image`, `map` or `mask`.
+/// turn into a target by themselves. Weights count where the loss names `image`, `map` or `mask`; each is given at
+/// most once. All of it is constant: what is tracked of it gets no gradient.
 ///
 /// ```
 /// use burn::tensor::{Bool, Device, Int, Tensor};
@@ -37,9 +38,7 @@ use crate::weight::Weight;
 #[derive(Clone, Debug)]
 pub struct Target {
     pub(super) truth: Truth,
-    pub(super) image: Option<Aligned>,
-    pub(super) map: Option<Aligned>,
-    pub(super) mask: Option<Aligned>,
+    weights: Vec<(Beside, Aligned)>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +71,7 @@ macro_rules! any_rank {
             }
 
             fn cells(&self, grid: &Grid, layout: Layout) -> Cells {
-                $float(grid.cells(self.clone(), layout), grid.dtype)
+                $float(grid.cells(self.clone().inner(), layout), grid.dtype)
             }
 
             fn dense(&self) -> Option<FlexTensor> {
@@ -110,7 +109,7 @@ impl Target {
     }
 
     fn new(truth: Truth) -> Self {
-        Self { truth, image: None, map: None, mask: None }
+        Self { truth, weights: Vec::new() }
     }
 
     /// The label whose pixels do not count, 255 or -100 for example. A dense target has none, and stays as it is.
@@ -124,45 +123,42 @@ impl Target {
 
     /// One weight per image, which counts where the loss names `image`.
     #[must_use]
-    pub fn with_image_weights(mut self, weights: Tensor<1>) -> Self {
-        self.image = Some(Aligned { axes: Axis::Image.into(), values: Arc::new(weights) });
-        self
+    pub fn with_image_weights(self, weights: Tensor<1>) -> Self {
+        self.with(Beside::Image, Axis::Image, Arc::new(weights))
     }
 
     /// A weight per cell of `axes`, in the order of the prediction's layout, which counts where the loss names
     /// `map`.
     #[must_use]
-    pub fn with_map<const D: usize>(mut self, axes: impl Into<Axes>, map: Tensor<D>) -> Self {
-        self.map = Some(Aligned { axes: axes.into(), values: Arc::new(map) });
-        self
+    pub fn with_map<const D: usize>(self, axes: impl Into<Axes>, map: Tensor<D>) -> Self {
+        self.with(Beside::Map, axes, Arc::new(map))
     }
 
     /// A mask per cell of `axes`, in the order of the prediction's layout, true where a cell counts; it counts
     /// where the loss names `mask`.
     #[must_use]
-    pub fn with_mask<const D: usize>(
-        mut self,
-        axes: impl Into<Axes>,
-        mask: Tensor<D, Bool>,
-    ) -> Self {
-        self.mask = Some(Aligned { axes: axes.into(), values: Arc::new(mask) });
+    pub fn with_mask<const D: usize>(self, axes: impl Into<Axes>, mask: Tensor<D, Bool>) -> Self {
+        self.with(Beside::Mask, axes, Arc::new(mask))
+    }
+
+    fn with(mut self, which: Beside, axes: impl Into<Axes>, values: Arc<dyn AnyRank>) -> Self {
+        self.weights.push((which, Aligned { axes: axes.into(), values }));
         self
     }
 
     pub(super) fn carried(&self, weight: &Weight) -> Option<&Aligned> {
-        match weight {
-            Weight::Image => self.image.as_ref(),
-            Weight::Map => self.map.as_ref(),
-            Weight::Mask => self.mask.as_ref(),
-            _ => None,
-        }
+        let wanted = match weight {
+            Weight::Image => Beside::Image,
+            Weight::Map => Beside::Map,
+            Weight::Mask => Beside::Mask,
+            _ => return None,
+        };
+        self.weights().find(|(which, _)| *which == wanted).map(|(_, aligned)| aligned)
     }
 
     /// The weights that come with the target.
     pub(super) fn weights(&self) -> impl Iterator<Item = (Beside, &Aligned)> {
-        let all =
-            [(Beside::Image, &self.image), (Beside::Map, &self.map), (Beside::Mask, &self.mask)];
-        all.into_iter().filter_map(|(which, aligned)| Some((which, aligned.as_ref()?)))
+        self.weights.iter().map(|(which, aligned)| (*which, aligned))
     }
 
     /// The axes of a weight that comes with the target.
@@ -170,10 +166,16 @@ impl Target {
         self.carried(weight).map_or(Axes::NONE, |aligned| aligned.axes)
     }
 
-    /// Refuses tensors that do not have the shape of a prediction of `layout`.
+    /// Refuses tensors that do not have the shape of a prediction of `layout`, and a weight that is given twice.
     pub(super) fn check(&self, prediction: &[usize], layout: Layout) -> Result<()> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Shape, why));
         layout.check_prediction(prediction)?;
+        for (place, (which, _)) in self.weights.iter().enumerate() {
+            if self.weights[..place].iter().any(|(before, _)| before == which) {
+                let why = format!("{}: given twice, expected at most once", which.name());
+                return Err(Error::new(ErrorKind::Weight, why));
+            }
+        }
         let without_class = Axes::ALL.without(Axis::Class);
         let (name, truth, axes) = match &self.truth {
             Truth::Dense(truth) => ("target", truth, Axes::ALL),

@@ -84,6 +84,39 @@ fn a_weight_that_is_not_given_or_not_named_is_refused() {
 }
 
 #[test]
+fn a_weight_that_is_given_twice_is_refused() {
+    let masked = loss("bce(sigmoid) > weigh(mask) > mean(all)");
+    let mask = |kept| Tensor::<1, Bool>::full([2], kept, &Device::flex());
+    let target = Target::dense(zeros([2, 5, 3])).with_mask(Image, mask(false));
+    assert_eq!(
+        refused(&masked, &zeros([2, 5, 3]), &target.with_mask(Image, mask(true))),
+        (ErrorKind::Weight, "mask: given twice, expected at most once".into())
+    );
+}
+
+#[test]
+fn a_tracked_target_gets_no_gradient_and_leaves_that_of_the_prediction() {
+    let tracked = || zeros([1, 2]).add_scalar(0.25).autodiff().require_grad();
+    let bce = loss("bce(probability) > sum(all)");
+    let weighed = loss("predicted(probability) > weigh(map) > mean(all)");
+    for way in [Way::Forward, Way::Lowered] {
+        // Of the same tensor as both, only the slope by the prediction counts, which is 0 where they agree.
+        let (x, map) = (tracked(), tracked());
+        let classes = [lossfold::Axis::Class, Image];
+        let of_map = Target::dense(x.clone()).with_map(classes, map.clone());
+        let value = way.value(&bce, x.clone(), x.clone(), Layout::NC).expect("a value");
+        let other = way.value(&weighed, x.clone(), of_map, Layout::NC).expect("a value");
+        let gradients = (value + other).backward();
+        let gradient = x.grad(&gradients).expect("a gradient").sub_scalar(0.5).abs();
+        assert!(gradient.max().into_scalar::<f32>() < 1e-6, "{way:?}");
+        assert!(map.grad(&gradients).is_none(), "{way:?}");
+        let constant = zeros([1, 2]).add_scalar(0.5);
+        let value = way.value(&bce, constant, tracked(), Layout::NC).expect("a value");
+        assert!(!value.is_tracked(), "{way:?}");
+    }
+}
+
+#[test]
 fn an_order_that_leaves_an_axis_is_refused() {
     let (kind, words) =
         refused(&loss("bce(sigmoid) > mean(pixel)"), &zeros([2, 5, 3]), &zeros([2, 5, 3]).into());
