@@ -28,11 +28,11 @@ use candle_core::{
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
 use crate::axis::{Axes, Axis};
-use crate::batch::{Float, Labels};
+use crate::batch::{self, Beside, Dense, Float, Labels};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::untyped::{Beside, Given, Numbers, Truth};
+use crate::untyped::Given;
 
 /// The target of a prediction, and the image weights, map and mask that come with it.
 ///
@@ -171,16 +171,16 @@ fn forward<F: Float + WithDType>(
 
     let truth = if target.labels {
         let labels = Labels::new(truth.view::<i64>()?);
-        Truth::Labels(match target.ignored {
+        batch::Target::Labels(match target.ignored {
             Some(label) => labels.ignore(label),
             None => labels,
         })
     } else {
-        Truth::Dense(truth.numbers()?)
+        batch::Target::Dense(truth.numbers()?)
     };
     let weights =
         weights.iter().map(|(which, axes, weight)| Ok((*which, *axes, weight.numbers()?)));
-    let given = Given { truth, weights: weights.collect::<Result<_>>()? };
+    let given = Given { target: truth, weights: weights.collect::<Result<_>>()? };
     let (value, gradient) = given.evaluate(loss, x.view::<F>()?, layout, prediction.track_op())?;
     let tensor = match gradient {
         Some(gradient) => {
@@ -256,11 +256,11 @@ impl<'t> Memory<'t> {
             .map_err(|error| Error::new(ErrorKind::Shape, error.to_string()))
     }
 
-    fn numbers(&self) -> Result<Numbers<'_>> {
+    fn numbers(&self) -> Result<Dense<'_>> {
         Ok(match self.storage.dtype() {
-            DType::F64 => Numbers::F64(self.view()?),
-            DType::F32 => Numbers::F32(self.view()?),
-            _ => Numbers::U8(self.view()?),
+            DType::F64 => Dense::F64(self.view()?),
+            DType::F32 => Dense::F32(self.view()?),
+            _ => Dense::U8(self.view()?),
         })
     }
 }

@@ -54,6 +54,25 @@ pub struct Batch<'a, F, D: Dimension> {
     mask: Option<Aligned<'a>>,
 }
 
+/// A weight that comes with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Image,
+    Map,
+    Mask,
+}
+
+impl Beside {
+    /// As errors call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image weights",
+            Self::Map => "map",
+            Self::Mask => "mask",
+        }
+    }
+}
+
 /// A weight that comes with the batch, and the axes that it has.
 #[derive(Clone, Debug)]
 pub(crate) struct Aligned<'a> {
@@ -97,40 +116,22 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
 
     /// Adds one weight per image, which counts where a loss names `image`.
     pub fn with_image_weights<A: Value + 'a>(
-        mut self,
+        self,
         weights: impl IntoView<'a, Elem = A, Dim = ndarray::Ix1>,
     ) -> Result<Self> {
-        let values = A::erase(weights.into_view().into_dyn());
-        if values.shape() != [self.extents().image] {
-            return Err(Error::new(
-                ErrorKind::Shape,
-                format!(
-                    "image weights: there are {}, expected one for each of the {} images",
-                    values.shape()[0],
-                    self.extents().image
-                ),
-            ));
-        }
-        let layout = Layout::new(&[Axis::Image])?;
-        given_once(
-            "image weights",
-            &mut self.image,
-            Aligned { axes: Axis::Image.into(), layout, values },
-        )?;
-        Ok(self)
+        let weights = A::erase(weights.into_view().into_dyn());
+        self.with(Beside::Image, Axis::Image.into(), weights)
     }
 
     /// Adds a weight per cell of `axes`, which counts where a loss names `map`.
     ///
     /// The map has these axes of the prediction, in the order of the prediction's layout.
     pub fn with_map<A: Value + 'a>(
-        mut self,
+        self,
         axes: impl Into<Axes>,
         map: impl IntoView<'a, Elem = A>,
     ) -> Result<Self> {
-        let aligned = self.align("map", axes.into(), A::erase(map.into_view().into_dyn()))?;
-        given_once("map", &mut self.map, aligned)?;
-        Ok(self)
+        self.with(Beside::Map, axes.into(), A::erase(map.into_view().into_dyn()))
     }
 
     /// Adds a mask per cell of `axes`, 1 where a cell counts and 0 where it does not; it counts
@@ -138,12 +139,25 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
     ///
     /// The mask has these axes of the prediction, in the order of the prediction's layout.
     pub fn with_mask<A: Value + 'a>(
-        mut self,
+        self,
         axes: impl Into<Axes>,
         mask: impl IntoView<'a, Elem = A>,
     ) -> Result<Self> {
-        let aligned = self.align("mask", axes.into(), A::erase(mask.into_view().into_dyn()))?;
-        given_once("mask", &mut self.mask, aligned)?;
+        self.with(Beside::Mask, axes.into(), A::erase(mask.into_view().into_dyn()))
+    }
+
+    /// Adds a weight whose element type is known at run time only.
+    pub(crate) fn with(mut self, which: Beside, axes: Axes, values: Dense<'a>) -> Result<Self> {
+        let aligned = match which {
+            Beside::Image => self.align_images(values)?,
+            Beside::Map | Beside::Mask => self.align(which.name(), axes, values)?,
+        };
+        let place = match which {
+            Beside::Image => &mut self.image,
+            Beside::Map => &mut self.map,
+            Beside::Mask => &mut self.mask,
+        };
+        given_once(which.name(), place, aligned)?;
         Ok(self)
     }
 
@@ -225,6 +239,19 @@ impl<'a, F: Float, D: Dimension> Batch<'a, F, D> {
 
     pub(crate) fn mask(&self) -> Option<&Aligned<'a>> {
         self.mask.as_ref()
+    }
+
+    fn align_images(&self, values: Dense<'a>) -> Result<Aligned<'a>> {
+        let images = self.extents().image;
+        let why = match *values.shape() {
+            [found] if found == images => {
+                let layout = Layout::constant(&[Axis::Image]);
+                return Ok(Aligned { axes: Axis::Image.into(), layout, values });
+            }
+            [found] => format!("there are {found}, expected one for each of the {images} images"),
+            ref found => format!("have shape {found:?}, expected one axis"),
+        };
+        Err(Error::new(ErrorKind::Shape, format!("image weights: {why}")))
     }
 
     fn align(&self, name: &str, axes: Axes, values: Dense<'a>) -> Result<Aligned<'a>> {

@@ -134,6 +134,12 @@ pub trait IntoTarget<'a> {
     fn into_target(self) -> Target<'a>;
 }
 
+impl<'a> IntoTarget<'a> for Target<'a> {
+    fn into_target(self) -> Self {
+        self
+    }
+}
+
 impl<'a> IntoTarget<'a> for Labels<'a> {
     fn into_target(self) -> Target<'a> {
         Target::Labels(self)

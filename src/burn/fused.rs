@@ -13,11 +13,11 @@ use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
 use super::target::{self, Aligned, Target};
 use crate::axis::{Axes, Axis};
-use crate::batch::Labels;
+use crate::batch::{self, Beside, Dense, Labels};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::loss::Loss;
-use crate::untyped::{Beside, Given, Numbers, Truth};
+use crate::untyped::Given;
 
 /// A value whose derivatives with respect to a prediction are known already.
 #[backend_extension(Flex, Autodiff)]
@@ -138,15 +138,15 @@ impl Arrays {
 
     /// Views of them.
     fn given(&self, layout: Layout) -> Given<'_> {
-        let truth = if self.labels {
+        let target = if self.labels {
             let layout = layout.only(Axes::ALL.without(Axis::Class));
             let labels = Labels::new(laid(self.truth.storage::<i64>(), &self.truth, layout));
-            Truth::Labels(match self.ignored {
+            batch::Target::Labels(match self.ignored {
                 Some(label) => labels.ignore(label),
                 None => labels,
             })
         } else {
-            Truth::Dense(numbers(&self.truth, layout))
+            batch::Target::Dense(numbers(&self.truth, layout))
         };
         let weights = self.weights.iter().map(|(which, axes, weight)| {
             let layout = match which {
@@ -156,16 +156,16 @@ impl Arrays {
             };
             (*which, *axes, numbers(weight, layout))
         });
-        Given { truth, weights: weights.collect() }
+        Given { target, weights: weights.collect() }
     }
 }
 
 /// A tensor of floats or flags as an array.
-fn numbers(tensor: &FlexTensor, layout: Layout) -> Numbers<'_> {
+fn numbers(tensor: &FlexTensor, layout: Layout) -> Dense<'_> {
     match tensor.dtype() {
-        DType::F64 => Numbers::F64(laid(tensor.storage(), tensor, layout)),
-        DType::F32 => Numbers::F32(laid(tensor.storage(), tensor, layout)),
-        _ => Numbers::U8(laid(tensor.storage(), tensor, layout)),
+        DType::F64 => Dense::F64(laid(tensor.storage(), tensor, layout)),
+        DType::F32 => Dense::F32(laid(tensor.storage(), tensor, layout)),
+        _ => Dense::U8(laid(tensor.storage(), tensor, layout)),
     }
 }
 

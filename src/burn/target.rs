@@ -8,9 +8,9 @@ use burn::tensor::{Bool, DType, Float, FloatDType, Int, IntDType, Tensor};
 
 use super::grid::{Cells, Grid};
 use crate::axis::{Axes, Axis};
+use crate::batch::Beside;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::Layout;
-use crate::untyped::Beside;
 use crate::weight::Weight;
 
 /// The target of a prediction, and the image weights, map and mask that come with it.

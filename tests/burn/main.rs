@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use strategy::nested::compare::{Verdict, reference, verdict};
+use strategy::nested::compare::{Verdict, held, reference, verdict};
 use strategy::nested::data::case;
 use strategy::nested::{Case, Element, Formula, Head};
 use strategy::random::config;
@@ -110,18 +110,6 @@ fn lowered(case: &Case) -> Result<bool, String> {
     }
 }
 
-/// Holds the pass as an operation of burn against the reference; false where there is nothing to compare.
-fn forward(case: &Case) -> Result<bool, String> {
-    let expected = reference(case);
-    match verdict(case, &expected, &said(case, &case.loss(), Way::Forward)) {
-        Verdict::Same => Ok(true),
-        // Of several things that are wrong, any may be named.
-        Verdict::Differs(_) if expected.is_err() => Ok(false),
-        Verdict::Unsure => Ok(false),
-        Verdict::Differs(why) => Err(why),
-    }
-}
-
 /// A wrong order in the place of a right one.
 fn reversed(case: &Case) -> Option<lossfold::Loss> {
     let text = case.loss().to_string();
@@ -177,7 +165,8 @@ proptest! {
             return Ok(()); // Elsewhere there is no such operation.
         }
         prop_assume!(case.prediction.ndim() > 0 && !case.prediction.is_empty());
-        let compared = forward(&case).map_err(TestCaseError::fail)?;
+        let found = said(&case, &case.loss(), Way::Forward);
+        let compared = held(&case, &found).map_err(TestCaseError::fail)?;
         prop_assume!(compared);
     }
 }

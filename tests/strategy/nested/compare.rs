@@ -101,6 +101,18 @@ pub fn engine(case: &Case) -> [(&'static str, Said); 3] {
     if case.single { of::<f32>(case) } else { of::<f64>(case) }
 }
 
+/// Holds what a tensor library's operation says against the reference; false where there is nothing to compare.
+pub fn held(case: &Case, found: &Said) -> Result<bool, String> {
+    let expected = reference(case);
+    match verdict(case, &expected, found) {
+        Verdict::Same => Ok(true),
+        // Of several things that are wrong, any may be named.
+        Verdict::Differs(_) if expected.is_err() => Ok(false),
+        Verdict::Unsure => Ok(false),
+        Verdict::Differs(why) => Err(why),
+    }
+}
+
 /// Whether `found` is `expected`, the reference's word on the case, up to rounding.
 pub fn verdict(case: &Case, expected: &Said, found: &Said) -> Verdict {
     let slack =
